@@ -1,0 +1,133 @@
+"""EngineConfig: every width and size of one engine, validated once; compiler, rtl and sim all take this object."""
+
+from dataclasses import dataclass, fields
+
+WORD_BYTES = 16  # one scratchpad word: 16 channels of one pixel, for every configuration
+ROW_BANKS = 8  # consecutive words of one column parity lie in consecutive banks
+
+
+def _is_power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """One legal engine.
+
+    pixels: adjacent output pixels that share each weight, 1 or 2.
+    lanes: output channels per cycle, 2, 4, 8 or 16.  taps: INT8 products summed per lane and cycle, 4, 8 or 16.
+    requant_lanes: results requantized per cycle, a divisor of pixels * lanes.
+    scratchpad_words: 16-byte words of activation memory, a power of two, 8 * pixels * 2 .. 65536.
+    weight_rows: rows of lanes * taps bytes in the weight ring, a power of two, 16 .. 65536.
+    parameter_rows: rows of `lanes` (bias, shift) pairs, a power of two, 4 .. 65536.
+    window_kernel: largest kernel of the window unit, 3 or 5.  bus_bytes: AXI data width, 8 or 16 bytes.
+    guard_bits: G of Eq. 3, 5 or 7.  queue_units: 16-byte command units buffered per unit, a power of two, 8 .. 256.
+    """
+
+    name: str
+    pixels: int
+    lanes: int
+    taps: int
+    requant_lanes: int
+    scratchpad_words: int
+    weight_rows: int
+    parameter_rows: int
+    window_kernel: int = 5
+    bus_bytes: int = 16
+    guard_bits: int = 7
+    queue_units: int = 32
+
+    def __post_init__(self) -> None:
+        legal: dict[str, tuple[int, ...]] = {
+            "pixels": (1, 2),
+            "lanes": (2, 4, 8, 16),
+            "taps": (4, 8, 16),
+            "window_kernel": (3, 5),
+            "bus_bytes": (8, 16),
+            "guard_bits": (5, 7),
+        }
+        for name, allowed in legal.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"EngineConfig.{name} = {getattr(self, name)!r} must be one of {allowed}")
+        sizes = {
+            "scratchpad_words": (16 * self.pixels, 65536),
+            "weight_rows": (16, 65536),
+            "parameter_rows": (4, 65536),
+            "queue_units": (8, 256),
+        }
+        for name, (low, high) in sizes.items():
+            value = getattr(self, name)
+            if not _is_power_of_two(value) or not low <= value <= high:
+                raise ValueError(f"EngineConfig.{name} = {value!r} must be a power of two in {low}..{high}")
+        if self.requant_lanes < 1 or self.results % self.requant_lanes:
+            raise ValueError(
+                f"EngineConfig.requant_lanes = {self.requant_lanes} must divide pixels * lanes = {self.results}"
+            )
+
+    @property
+    def results(self) -> int:
+        """Accumulators of the array: pixels * lanes."""
+        return self.pixels * self.lanes
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Peak multiply-accumulates per cycle: pixels * lanes * taps."""
+        return self.results * self.taps
+
+    @property
+    def banks(self) -> int:
+        """Scratchpad banks: bank = word address mod (8 * pixels)."""
+        return ROW_BANKS * self.pixels
+
+    @property
+    def weight_row_bytes(self) -> int:
+        """Bytes of one weight row: lanes * taps, lane-major."""
+        return self.lanes * self.taps
+
+    @property
+    def parameter_row_bytes(self) -> int:
+        """Bytes of one parameter row in external memory: `lanes` int32 biases, `lanes` 4-bit shifts, padded to 16."""
+        return -(-(self.lanes * 4 + self.lanes // 2) // WORD_BYTES) * WORD_BYTES
+
+    @property
+    def window_columns(self) -> int:
+        """Columns held by the window unit."""
+        return self.window_kernel + self.pixels - 1
+
+    def to_json(self) -> dict[str, int | str]:
+        """All fields as a JSON-able dictionary, for content hashes and reports."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def _kib(words: int) -> int:
+    return words * 1024 // WORD_BYTES
+
+
+PRESETS: dict[str, EngineConfig] = {
+    config.name: config
+    for config in (
+        EngineConfig(
+            name="nano", pixels=1, lanes=2, taps=4, requant_lanes=1, scratchpad_words=_kib(32), weight_rows=1024,
+            parameter_rows=256, window_kernel=3, bus_bytes=8, guard_bits=5, queue_units=8,
+        ),
+        EngineConfig(
+            name="small", pixels=1, lanes=8, taps=8, requant_lanes=8, scratchpad_words=_kib(64), weight_rows=512,
+            parameter_rows=256, bus_bytes=8,
+        ),
+        EngineConfig(
+            name="medium", pixels=1, lanes=8, taps=16, requant_lanes=8, scratchpad_words=_kib(128), weight_rows=512,
+            parameter_rows=256,
+        ),
+        EngineConfig(
+            name="large", pixels=2, lanes=8, taps=16, requant_lanes=16, scratchpad_words=_kib(256), weight_rows=2048,
+            parameter_rows=512,
+        ),
+    )
+}
+
+
+def preset(name: str) -> EngineConfig:
+    """The preset called `name`; ValueError names the presets otherwise."""
+    if name not in PRESETS:
+        raise ValueError(f"CONFIG = {name!r} is not a preset; presets are {', '.join(PRESETS)}")
+    return PRESETS[name]
