@@ -59,8 +59,10 @@ def optimizer_for(net: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=schedule.peak_rate, momentum=schedule.momentum, nesterov=True)
 
 
-def train(net: nn.Module, images: Tensor, labels: Tensor, schedule: Schedule, after: Callable[[int, float], None]):
-    """Train in place on uint8 images [N, 28, 28]; `after(epoch, mean loss)` is called at the end of each epoch."""
+def train(
+    net: nn.Module, images: Tensor, labels: Tensor, schedule: Schedule, report: Callable[[int, float], None]
+) -> None:
+    """Train in place on uint8 images [N, 28, 28]; `report(epoch, mean loss)` ends each epoch."""
     optimizer = optimizer_for(net, schedule)
     batches = len(images) // schedule.batch
     cycle = torch.optim.lr_scheduler.OneCycleLR(
@@ -77,19 +79,20 @@ def train(net: nn.Module, images: Tensor, labels: Tensor, schedule: Schedule, af
             optimizer.step()
             cycle.step()
             total += loss.item()
-        after(epoch, total / batches)
+        report(epoch, total / batches)
 
 
 @torch.inference_mode()
 def top1(net: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Percentage of uint8 images [N, 28, 28] whose largest logit is the label's."""
     net.eval()
-    right = sum(int((net(normalize(x)).argmax(1) == y).sum()) for x, y in zip(images.split(500), labels.split(500)))
+    batches = zip(images.split(500), labels.split(500), strict=True)
+    right = sum(int((net(normalize(x)).argmax(1) == y).sum()) for x, y in batches)
     return 100 * right / len(images)
 
 
 def export(net: nn.Module, path: Path) -> None:
-    """Write the network as float ONNX, opset 17, free batch size, BatchNormalization nodes kept (PRESERVE folds none)."""
+    """Write the network as float ONNX, opset 17, free batch size; PRESERVE keeps the BatchNormalization nodes."""
     temporary = path.with_suffix(".tmp")
     torch.onnx.export(
         net.eval().to(memory_format=torch.contiguous_format),
@@ -153,15 +156,12 @@ def main() -> None:
         say(f"{options.network}, seed {SEED}, torch {torch.__version__}, {THREADS} threads, commit {commit()}")
         say(f"{len(images)} training images, scored on {len(judge[0])} {judged} images, the last epoch counts")
         say(", ".join(f"{key} {value}" for key, value in asdict(schedule).items()))
-        train(
-            net,
-            images,
-            labels,
-            schedule,
-            lambda epoch, loss: say(
-                f"epoch {epoch:2d}  {time.monotonic() - started:6.0f} s  loss {loss:.4f}  top-1 {top1(net, *judge):.2f} %"
-            ),
-        )
+
+        def report(epoch: int, loss: float) -> None:
+            seconds = time.monotonic() - started
+            say(f"epoch {epoch:2d}  {seconds:6.0f} s  loss {loss:.4f}  top-1 {top1(net, *judge):.2f} %")
+
+        train(net, images, labels, schedule, report)
     export(net, options.out / f"{options.network}.onnx")
 
 
