@@ -1,0 +1,48 @@
+# Everything runs in .venv, which `make setup` makes from requirements.lock and every target brings up to date.
+PYTHON ?= python3
+RUN := .venv/bin/python
+# Small machines are several times slower when BLAS takes a second thread.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help setup lock demo test test-long lint bench verilog sim prove models clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## make .venv from the pinned packages; nothing to do when up to date
+	@$(PYTHON) -I wesnpu/bootstrap.py
+
+lock: ## resolve pyproject.toml and pin the result in requirements.lock
+	@$(PYTHON) -I wesnpu/bootstrap.py --lock
+
+demo: setup ## the main job: a real network from ONNX to RTL, bit-exact, with a report
+	@$(RUN) -m wesnpu.demo
+
+test: setup ## all tests but the long ones
+	@$(RUN) -m pytest -q -m "not long"
+
+test-long: setup ## all tests
+	@$(RUN) -m pytest -q
+
+lint: setup ## style and types
+	@$(RUN) -m ruff check . && $(RUN) -m mypy
+
+bench: setup ## speed of the golden model, as ratios to onnxruntime in one run
+	@$(RUN) -m tests.bench_golden
+
+verilog: setup ## [CONFIG=large] write the engine to build/verilog/
+	@$(RUN) -m rtl.generate $(CONFIG)
+
+sim: setup ## TEST=conv_shift [CONFIG= SEED= WAVES=1] run one simulation; without TEST list them
+	@$(RUN) -m sim $(TEST) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED)) $(if $(WAVES),--waves)
+
+prove: setup ## formal proofs of the requantizer and the streams
+	@$(RUN) -m rtl.prove
+
+models: setup ## build the ImageNet-sized networks into the cache folder
+	@$(RUN) -m models.build $(MODEL)
+
+clean: ## remove build/ and caches, keep .venv
+	@rm -rf build .pytest_cache .ruff_cache .mypy_cache .hypothesis && find . -name __pycache__ -not -path './.venv/*' -exec rm -rf {} +

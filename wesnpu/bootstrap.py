@@ -1,0 +1,97 @@
+"""Set the project up in .venv: ``python3 -I wesnpu/bootstrap.py`` (``make setup``); nothing to do when up to date.
+
+Needs the standard library only, because it runs before anything is installed. ``--lock`` writes requirements.lock anew.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+PROJECT, LOCK, STAMP = ROOT / "pyproject.toml", ROOT / "requirements.lock", VENV / "wesnpu.stamp"
+EXTRAS = "quant,sim,prove,dev"
+OLDEST = (3, 11)
+PIP = [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+TOOLS = {"g++": "compiles the simulated engine", "make": "builds it", "perl": "runs Verilator's driver"}
+LOCK_HEADER = "# What `make setup` installs, written by `make lock` from pyproject.toml; edit that, not this.\n"
+
+
+def missing() -> list[str]:
+    """What this machine lacks, one line each, with the command that provides it."""
+    lines = [
+        f"{tool} is missing ({why}); on Debian: apt-get install g++ make perl"
+        for tool, why in TOOLS.items()
+        if shutil.which(tool) is None
+    ]
+    if sys.version_info < OLDEST:
+        have, want = (".".join(map(str, version)) for version in (sys.version_info[:2], OLDEST))
+        lines.append(f"Python is {have}, must be at least {want}; name another one: make setup PYTHON=python{want}")
+    return lines
+
+
+def fingerprint() -> str:
+    """Changes when the pinned packages, the project's metadata or the interpreter do."""
+    parts = (PROJECT.read_bytes(), LOCK.read_bytes(), sys.version.encode(), str(ROOT).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def up_to_date() -> bool:
+    """Whether .venv is what `install` would make."""
+    return PYTHON.exists() and STAMP.is_file() and STAMP.read_text() == fingerprint()
+
+
+def create() -> None:
+    """Make .venv unless it works already; SystemExit with one line where this Python cannot."""
+    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+        return
+    made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True)
+    if made.returncode:
+        raise SystemExit(f"python3 -m venv failed; on Debian: apt-get install python3-venv\n{made.stdout}{made.stderr}")
+
+
+def install() -> None:
+    """Bring .venv to the pinned packages and this folder, editable; nothing is resolved, so nothing is guessed."""
+    subprocess.run([*PIP, "install", "--no-deps", "--requirement", LOCK], check=True)
+    subprocess.run([*PIP, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT], check=True)
+    STAMP.write_text(fingerprint())
+
+
+def lock() -> None:
+    """Resolve the extras of `EXTRAS` and write the versions found to requirements.lock."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        wanted = f"{ROOT}[{EXTRAS}]"
+        flags = ["--dry-run", "--ignore-installed", "--report", report]
+        subprocess.run([*PIP, "install", *flags, wanted], check=True)
+        found = [entry["metadata"] for entry in json.loads(report.read_text())["install"]]
+    lines = sorted((f"{m['name']}=={m['version']}" for m in found if m["name"] != "wesnpu"), key=str.lower)
+    LOCK.write_text(LOCK_HEADER + "\n".join(lines) + "\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Set up, or with ``--lock`` write the lock file first; 1 where the machine or a download fails."""
+    if lines := missing():
+        print(*lines, sep="\n", file=sys.stderr)
+        return 1
+    if arguments != ["--lock"] and up_to_date():
+        return 0
+    try:
+        create()
+        if arguments == ["--lock"]:
+            lock()
+        print(f"setting up {VENV} (once; about a minute)", flush=True)
+        install()
+    except subprocess.CalledProcessError as error:
+        print(f"setting up failed: {' '.join(map(str, error.cmd[:6]))} ...; see its message above", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
