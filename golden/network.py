@@ -71,6 +71,9 @@ class Network:
         put = object.__setattr__
         for name in ("outputs", "layers", "labels", "host_tail"):
             put(self, name, tuple(getattr(self, name)))
+        for name in ("outputs", "labels", "host_tail"):
+            if not all(isinstance(item, str) for item in getattr(self, name)):
+                raise WesnpuError(f"{name} is {getattr(self, name)!r}: must hold strings only")
         put(self, "tensors", dict(self.tensors))
         put(self, "guard_bits", check.integer("guard_bits", self.guard_bits, 0, GUARD_BITS_MAX))
         self._check_tensors()
