@@ -1,0 +1,152 @@
+"""import_onnx: a float ONNX file becomes the graph that quant works on, or one clear WesnpuError."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx
+
+from golden.errors import WesnpuError
+from golden.network import Preprocessing
+from quant.graph import Graph
+from quant.graph_onnx import to_onnx
+from quant.onnx_import.fold import fold_forward
+from quant.onnx_import.layout import input_layout, sizes_of
+from quant.onnx_import.load import OLDEST_TESTED, Input, declared_shape, image_info, image_input, live_graph, opset, read_model
+from quant.onnx_import.values import Const, Tail, View, is_nchw, lay_out
+from quant.onnx_import.walk import Walker
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an import found and did, for `wesnpu import`.
+
+    operators: operator -> count among the nodes that the outputs need. layout: of the model's input ("NCHW", "NHWC",
+    "NC", ...). folded, host_tail, warnings: one line each, naming nodes.
+    """
+
+    source: str
+    producer: str
+    opset: int
+    operators: dict[str, int]
+    input_name: str
+    input_shape: tuple[int, ...]
+    layout: str
+    constant_nodes: int
+    folded: tuple[str, ...] = ()
+    host_tail: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """An imported network: the float graph, the same as an ONNX model (batch dynamic, NCHW), and the report."""
+
+    graph: Graph
+    model: onnx.ModelProto
+    report: Report = field(repr=False)
+
+
+def import_onnx(
+    path: str | Path, *, shape: tuple[int, ...] | None = None, preprocessing: Preprocessing | None = None
+) -> Imported:
+    """Read a float ONNX file into a `Graph`; what cannot be expressed exactly is refused.
+
+    shape: of the model's input, with or without batch, for dynamic dimensions. preprocessing: its height and width
+    fill dynamic dimensions and must agree with fixed ones; a layout other than the model's own is warned about.
+    Raises WesnpuError: one line that names the file and the node, operator, attribute or tensor.
+    """
+    path = Path(path)
+    model = read_model(path)
+    try:
+        return _convert(model, path, shape, preprocessing)
+    except WesnpuError as error:
+        raise WesnpuError(f"{path}: {error}") from error
+
+
+def _convert(
+    model: onnx.ModelProto, path: Path, shape: tuple[int, ...] | None, preprocessing: Preprocessing | None
+) -> Imported:
+    version, live = opset(model), live_graph(model.graph)
+    source = image_input(model.graph, _asked(model.graph, live.nodes, shape, preprocessing))
+    order = input_layout(live.nodes, source.name, source.shape)
+    walker = Walker(version, list(model.opset_import), path.parent, Counter(live.uses))
+    if version < OLDEST_TESTED:
+        walker.builder.warnings.append(f"opset {version} is older than {OLDEST_TESTED}, the oldest tested")
+    walker.initializers(model.graph)
+    start = lay_out(source.name, sizes_of(source.shape, order), order)
+    walker.values[source.name] = start
+    walker.builder.shapes[source.name] = start.chw
+    walker.run(live.nodes)
+    _agree(walker, start, order, preprocessing)
+    graph = _finish(walker, model.graph, path.stem, source)
+    report = Report(
+        source=str(path),
+        producer=f"{model.producer_name} {model.producer_version}".strip(),
+        opset=version,
+        operators=dict(Counter(n.op_type for n in live.nodes).most_common()),
+        input_name=source.name,
+        input_shape=source.shape,
+        layout=order,
+        constant_nodes=walker.constant_nodes,
+        folded=tuple(walker.builder.folded),
+        host_tail=tuple(graph.host_tail),
+        warnings=tuple(graph.warnings),
+    )
+    return Imported(graph, to_onnx(graph), report)
+
+
+def _asked(
+    graph: onnx.GraphProto, nodes: tuple, shape: tuple[int, ...] | None, preprocessing: Preprocessing | None
+) -> tuple[int, ...] | None:
+    """The shape asked for: `shape`, or that of a preprocessed image in the layout that the model's operators want."""
+    if shape is not None or preprocessing is None or len(declared_shape(graph)) != 4:
+        return shape
+    channels = 1 if preprocessing.channel_order == "L" else 3
+    size = {"C": channels, "H": preprocessing.height, "W": preprocessing.width}
+    name = image_info(graph).name
+    order = input_layout(nodes, name, declared_shape(graph))
+    return tuple(size[axis] for axis in order if axis != "N")
+
+
+def _agree(walker: Walker, start: View, order: str, preprocessing: Preprocessing | None) -> None:
+    if preprocessing is None:
+        return
+    channels = 1 if preprocessing.channel_order == "L" else 3
+    if start.chw != (channels, preprocessing.height, preprocessing.width):
+        raise WesnpuError(
+            f"input '{start.tensor}' is {start.chw} (channels, height, width), but preprocessing gives "
+            f"{(channels, preprocessing.height, preprocessing.width)}"
+        )
+    if len(order) == 4 and preprocessing.layout != order:
+        walker.builder.warnings.append(f"input '{start.tensor}' is {order}, preprocessing says {preprocessing.layout}")
+
+
+def _finish(walker: Walker, graph: onnx.GraphProto, stem: str, source: Input) -> Graph:
+    outputs, tail = [], []
+    for info in graph.output:
+        value = walker.read(None, info.name)
+        if isinstance(value, Tail):
+            tail += [t for t in value.operators if t not in tail]
+            value = value.view
+        outputs.append(_output(walker, info.name, value))
+    builder = walker.builder
+    unique = list(dict.fromkeys(outputs))
+    nodes = fold_forward(builder.nodes, unique, builder.folded)
+    alive = {source.name, *(n.output for n in nodes)}
+    shapes = {name: chw for name, chw in builder.shapes.items() if name in alive}
+    names = {name: name for name in shapes}
+    result = Graph(graph.name or stem, source.name, unique, nodes, shapes, names, tail, list(builder.warnings))
+    result.validate()
+    return result
+
+
+def _output(walker: Walker, name: str, value: object) -> str:
+    if isinstance(value, Const) or not isinstance(value, View):
+        raise WesnpuError(f"output '{name}' does not depend on the network's input; supported: outputs that do")
+    view = walker.builder.settle(value)
+    if view.tensor not in walker.builder.producers:
+        raise WesnpuError(f"output '{name}' is the network's input itself; supported: computed outputs")
+    if len(view.dims) == 4 and not is_nchw(view):
+        walker.builder.warnings.append(f"output '{name}' is not (N, C, H, W) in the model; the network gives (C, H, W)")
+    return view.tensor
