@@ -60,39 +60,26 @@ class RandomNet:
     def conv(self, layer: str, x: Signal, outputs: int, kernel: int, *, stride: int = 1, act: bool = True) -> Signal:
         """Dense convolution, normalization, and ReLU6 if `act`."""
         weight = self.rng.normal(0, np.sqrt(2 / (len(x.mean) * kernel**2)), (outputs, len(x.mean), kernel, kernel))
-        mean = weight.sum((2, 3)) @ x.mean
-        variance = (weight**2).sum((2, 3)) @ x.variance
-        return self.finish(layer, x, weight, mean, variance, stride=stride, groups=1, act=act)
+        moments = weight.sum((2, 3)) @ x.mean, (weight**2).sum((2, 3)) @ x.variance
+        y = self.writer.conv(layer, x.name, weight, stride=stride, pads=(kernel // 2, kernel // 2))
+        return self.finish(layer, y, moments, act=act)
 
     def depthwise(self, layer: str, x: Signal, *, stride: int) -> Signal:
         """Depthwise 3x3 convolution, normalization, ReLU6."""
-        channels = len(x.mean)
-        weight = self.rng.normal(0, np.sqrt(2 / 9), (channels, 1, 3, 3))
-        mean = weight.sum((1, 2, 3)) * x.mean
-        variance = (weight**2).sum((1, 2, 3)) * x.variance
-        return self.finish(layer, x, weight, mean, variance, stride=stride, groups=channels, act=True)
+        weight = self.rng.normal(0, np.sqrt(2 / 9), (len(x.mean), 1, 3, 3))
+        moments = weight.sum((1, 2, 3)) * x.mean, (weight**2).sum((1, 2, 3)) * x.variance
+        y = self.writer.conv(layer, x.name, weight, stride=stride, pads=(1, 1), groups=len(weight))
+        return self.finish(layer, y, moments, act=True)
 
-    def finish(
-        self,
-        layer: str,
-        x: Signal,
-        weight: np.ndarray,
-        mean: np.ndarray,
-        variance: np.ndarray,
-        *,
-        stride: int,
-        groups: int,
-        act: bool,
-    ) -> Signal:
-        """Write the convolution, a normalization with drawn gamma and beta, and ReLU6 if `act`."""
-        gamma = self.rng.lognormal(0, 0.25, len(weight))
-        beta = self.rng.normal(0, 0.5, len(weight))
-        edge = weight.shape[2] // 2
-        name = self.writer.conv(layer, x.name, weight, stride=stride, pads=(edge, edge), groups=groups)
+    def finish(self, layer: str, y: str, moments: tuple[np.ndarray, np.ndarray], *, act: bool) -> Signal:
+        """Normalize tensor `y` of known (mean, variance) to a drawn gamma and beta, and clamp if `act`."""
+        mean, variance = moments
+        gamma = self.rng.lognormal(0, 0.25, len(mean))
+        beta = self.rng.normal(0, 0.5, len(mean))
         statistics = Normalization(scale=gamma, bias=beta, mean=mean, variance=variance, epsilon=EPSILON)
-        name = self.writer.normalize(f"{layer}.norm", name, statistics)
-        y = Signal(name, beta, gamma**2)
-        return y.clamped(self.writer.relu6(f"{layer}.relu6", name)) if act else y
+        y = self.writer.normalize(f"{layer}.norm", y, statistics)
+        normalized = Signal(y, beta, gamma**2)
+        return normalized.clamped(self.writer.relu6(f"{layer}.relu6", y)) if act else normalized
 
     def add(self, layer: str, x: Signal, y: Signal) -> Signal:
         """Sum of two tensors taken as independent."""

@@ -1,6 +1,7 @@
 """A writer of float ONNX classifiers, layer by layer, batch normalization kept as nodes of its own."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -47,7 +48,7 @@ class OnnxWriter:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=np.float32), name))
         return name
 
-    def node(self, kind: str, layer: str, inputs: list[str], *, output: str | None = None, **attributes: object) -> str:
+    def node(self, kind: str, layer: str, inputs: list[str], *, output: str | None = None, **attributes: Any) -> str:
         """Add one node with one output, called `output` or as the layer."""
         self.nodes.append(helper.make_node(kind, inputs, [output or layer], name=layer, **attributes))
         return output or layer

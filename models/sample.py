@@ -15,19 +15,20 @@ FILE = Path(__file__).resolve().parent / "fashion_mnist.npz"
 SEED, IMAGES, CALIBRATION = 2017, 1000, 256
 
 
-def sample(folder: str | None = None) -> dict[str, np.ndarray]:
-    """The arrays of the file, from the IDX files in `folder` (see `fashion_mnist.load`, its errors included)."""
+def sample(folder: str | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images, labels and calibration images of the file, from the IDX files in `folder` (see `fashion_mnist.load`, its errors included)."""
     images, labels = fashion_mnist.load("t10k", folder)
     training, _ = fashion_mnist.load("train", folder)
     drawn = np.random.default_rng(SEED).choice(len(training), CALIBRATION, replace=False)
-    return {"images": images[:IMAGES], "labels": labels[:IMAGES], "calibration": training[np.sort(drawn)]}
+    return images[:IMAGES], labels[:IMAGES], training[np.sort(drawn)]
 
 
 def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder of the IDX files (default: the Debian package's)")
-    np.savez_compressed(FILE, **sample(parser.parse_args().data))
+    images, labels, calibration = sample(parser.parse_args().data)
+    np.savez_compressed(FILE, images=images, labels=labels, calibration=calibration)
 
 
 if __name__ == "__main__":

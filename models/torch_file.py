@@ -16,11 +16,11 @@ DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 class Storage(NamedTuple):
-    """A run of `count` values that tensors look into."""
+    """A run of `size` values that tensors look into."""
 
     dtype: np.dtype
     key: str
-    count: int
+    size: int
 
 
 class View(NamedTuple):
@@ -55,10 +55,10 @@ class StateUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: tuple) -> Storage:
         """The storage that ('storage', dtype, key, device, count, view) names."""
-        kind, dtype, key, _, count, view = pid
+        kind, dtype, key, _, size, view = pid
         if kind != "storage" or view is not None:
             raise pickle.UnpicklingError(f"unknown persistent object {pid}")
-        return Storage(dtype, key, count)
+        return Storage(dtype, key, size)
 
 
 def read_state(data: bytes) -> dict[str, np.ndarray]:
@@ -86,7 +86,7 @@ def read_state(data: bytes) -> dict[str, np.ndarray]:
 def read_values(file: BinaryIO, storage: Storage) -> np.ndarray:
     """The values of one storage, at the file's position; ValueError if they are not all there."""
     count = int.from_bytes(file.read(8), "little")
-    data = file.read(storage.count * storage.dtype.itemsize)
-    if count != storage.count or len(data) != storage.count * storage.dtype.itemsize:
-        raise ValueError(f"storage {storage.key} has {count} values or is cut off, expected {storage.count}")
+    data = file.read(storage.size * storage.dtype.itemsize)
+    if count != storage.size or len(data) != storage.size * storage.dtype.itemsize:
+        raise ValueError(f"storage {storage.key} has {count} values or is cut off, expected {storage.size}")
     return np.frombuffer(data, dtype=storage.dtype)
