@@ -16,7 +16,7 @@ SEED, IMAGES, CALIBRATION = 2017, 1000, 256
 
 
 def sample(folder: str | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images, labels and calibration images of the file, from the IDX files in `folder` (see `fashion_mnist.load`, its errors included)."""
+    """Images, labels and calibration images of the file; `folder` and the errors raised are those of `load`."""
     images, labels = fashion_mnist.load("t10k", folder)
     training, _ = fashion_mnist.load("train", folder)
     drawn = np.random.default_rng(SEED).choice(len(training), CALIBRATION, replace=False)
