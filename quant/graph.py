@@ -110,7 +110,8 @@ def _window(node: Conv | Pool, shape: Shape) -> tuple[int, int]:
     (top, left, bottom, right), (kh, kw), (sh, sw) = node.padding, node.kernel, node.stride
     height, width = (shape[1] + top + bottom - kh) // sh + 1, (shape[2] + left + right - kw) // sw + 1
     if min(height, width, sh, sw, kh, kw) < 1 or min(node.padding) < 0:
-        raise ValueError(f"'{node.name}': kernel {node.kernel}, stride {node.stride}, padding {node.padding} on {shape}")
+        window = f"kernel {node.kernel}, stride {node.stride}, padding {node.padding}"
+        raise ValueError(f"'{node.name}': {window} does not fit {shape}")
     return height, width
 
 

@@ -1,5 +1,6 @@
-"""Builds the graph node by node, folding affine maps and activations into the node before where nothing else reads it."""
+"""Builds the graph node by node, folding affine maps and clamps into the node before where nothing else reads it."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,8 +21,8 @@ class Builder:
 
     def emit(self, node: Node, batch: int, chw: tuple[int, int, int]) -> View:
         """Append a node whose output has the shape (C, H, W) `chw`; returns its (N, C, H, W) view."""
-        node.output = self._fresh(node.output)
-        node.name = self._fresh_node(node.name)
+        node.output = _fresh(node.output, self.shapes)
+        node.name = _fresh(node.name, {n.name for n in self.nodes})
         self.nodes.append(node)
         self.producers[node.output] = node
         self.shapes[node.output] = chw
@@ -32,8 +33,8 @@ class Builder:
     ) -> View:
         """scale * x + shift per channel: into the convolution before, else an identity depthwise 1x1 convolution."""
         conv = self.producers.get(view.tensor)
-        foldable = view.exclusive and not any(view.pad) and isinstance(conv, Conv)
-        if not foldable or conv.activation != Activation():
+        alone = view.exclusive and not any(view.pad)
+        if not alone or not isinstance(conv, Conv) or conv.activation != Activation():
             return self._depthwise(view, scale, shift, name, output, norm)
         conv.weight = conv.weight * scale[:, None, None, None]
         conv.bias = conv.bias * scale + shift
@@ -46,8 +47,7 @@ class Builder:
         node = self.producers.get(view.tensor)
         if not view.exclusive or any(view.pad) or node is None:
             view = self._depthwise(view, *_identity(view), name, output)
-            node = self.producers[view.tensor]
-            node.activation = activation
+            self.producers[view.tensor].activation = activation
             return view
         node.activation = compose(node.activation, activation)
         return self._rename(view, output)
@@ -71,21 +71,9 @@ class Builder:
     def _rename(self, view: View, output: str) -> View:
         node = self.producers.pop(view.tensor)
         shape = self.shapes.pop(view.tensor)
-        node.output = self._fresh(output)
+        node.output = _fresh(output, self.shapes)
         self.producers[node.output], self.shapes[node.output] = node, shape
         return replace(view, tensor=node.output, exclusive=True)
-
-    def _fresh(self, name: str) -> str:
-        taken, fresh, count = self.shapes, name, 1
-        while fresh in taken:
-            fresh, count = f"{name}.{count}", count + 1
-        return fresh
-
-    def _fresh_node(self, name: str) -> str:
-        taken, fresh, count = {n.name for n in self.nodes}, name, 1
-        while fresh in taken:
-            fresh, count = f"{name}.{count}", count + 1
-        return fresh
 
 
 def compose(first: Activation, second: Activation) -> Activation:
@@ -104,10 +92,16 @@ def clamp(low: float | None, high: float | None) -> Activation:
     return Activation(low, high)
 
 
+def _fresh(name: str, taken: Container[str]) -> str:
+    fresh, count = name, 1
+    while fresh in taken:
+        fresh, count = f"{name}.{count}", count + 1
+    return fresh
+
+
 def _identity(view: View) -> tuple[np.ndarray, np.ndarray]:
     return np.ones(view.sizes[1]), np.zeros(view.sizes[1])
 
 
 def _moved(norm: BatchNorm | None, scale: np.ndarray, shift: np.ndarray) -> BatchNorm | None:
     return None if norm is None else BatchNorm(norm.gamma * np.abs(scale), norm.beta * scale + shift)
-

@@ -73,6 +73,4 @@ def batch_normalization(step: Step) -> View:
     if not np.all(spread > 0):
         step.refuse(f"variance + epsilon is {spread.min()}", "positive numbers")
     factor = scale / np.sqrt(spread)
-    return step.builder.affine(
-        view, factor, shift - mean * factor, step.name, step.output, BatchNorm(scale, shift)
-    )
+    return step.builder.affine(view, factor, shift - mean * factor, step.name, step.output, BatchNorm(scale, shift))

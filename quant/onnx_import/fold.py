@@ -13,27 +13,25 @@ def fold_forward(nodes: list[Node], outputs: list[str], folded: list[str]) -> li
     kept = list(nodes)
     for node in nodes:
         consumers = [n for n in kept if node.output in n.inputs]
-        if is_affine(node) and node.output not in outputs and len(consumers) == 1 and _takes(node, consumers[0]):
-            _fold(node, consumers[0])
-            kept.remove(node)
-            folded.append(f"'{node.name}' into convolution '{consumers[0].name}' after it")
+        if not isinstance(node, Conv) or not is_affine(node) or node.output in outputs or len(consumers) != 1:
+            continue
+        conv = consumers[0]
+        if isinstance(conv, Conv) and (not any(node.bias) or not any(conv.padding)):
+            _fold(node, conv)
+            kept = [n for n in kept if n is not node]
+            folded.append(f"'{node.name}' into convolution '{conv.name}' after it")
     return kept
 
 
-def is_affine(node: Node) -> bool:
+def is_affine(node: Conv) -> bool:
     """Whether a node only scales and shifts each channel: depthwise 1x1, stride 1, no padding, no clamp."""
     return (
-        isinstance(node, Conv)
-        and node.depthwise
+        node.depthwise
         and node.weight.shape[2:] == (1, 1)
         and node.stride == (1, 1)
         and not any(node.padding)
         and node.activation == Activation()
     )
-
-
-def _takes(affine: Conv, consumer: Node) -> bool:
-    return isinstance(consumer, Conv) and (not any(affine.bias) or not any(consumer.padding))
 
 
 def _fold(affine: Conv, conv: Conv) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from golden.errors import WesnpuError
@@ -12,8 +13,16 @@ from quant.graph import Graph
 from quant.graph_onnx import to_onnx
 from quant.onnx_import.fold import fold_forward
 from quant.onnx_import.layout import input_layout, sizes_of
-from quant.onnx_import.load import OLDEST_TESTED, Input, declared_shape, image_info, image_input, live_graph, opset, read_model
-from quant.onnx_import.values import Const, Tail, View, is_nchw, lay_out
+from quant.onnx_import.load import (
+    OLDEST_TESTED,
+    declared_shape,
+    image_info,
+    image_input,
+    live_graph,
+    opset,
+    read_model,
+)
+from quant.onnx_import.values import Tail, Value, View, is_nchw, lay_out, restore, spread
 from quant.onnx_import.walk import Walker
 
 
@@ -43,8 +52,18 @@ class Imported:
     """An imported network: the float graph, the same as an ONNX model (batch dynamic, NCHW), and the report."""
 
     graph: Graph
-    model: onnx.ModelProto
-    report: Report = field(repr=False)
+    model: onnx.ModelProto = field(repr=False)
+    report: Report
+    input_view: View
+    output_views: dict[str, View]
+
+    def to_graph(self, x: np.ndarray) -> np.ndarray:
+        """The file's input, in its own layout and declared shape, as the graph's (N, C, H, W)."""
+        return spread(self.input_view, x)
+
+    def from_graph(self, output: str, array: np.ndarray) -> np.ndarray:
+        """The tensor of `output_views[output]`, (N, C, H, W), as the file lays it out (before a tail of the host)."""
+        return restore(self.output_views[output], array)
 
 
 def import_onnx(
@@ -79,7 +98,8 @@ def _convert(
     walker.builder.shapes[source.name] = start.chw
     walker.run(live.nodes)
     _agree(walker, start, order, preprocessing)
-    graph = _finish(walker, model.graph, path.stem, source)
+    views, tail = _outputs(walker, model.graph)
+    graph = _finish(walker, model.graph.name or path.stem, source.name, list(views.values()), tail)
     report = Report(
         source=str(path),
         producer=f"{model.producer_name} {model.producer_version}".strip(),
@@ -93,7 +113,7 @@ def _convert(
         host_tail=tuple(graph.host_tail),
         warnings=tuple(graph.warnings),
     )
-    return Imported(graph, to_onnx(graph), report)
+    return Imported(graph, to_onnx(graph), report, start, views)
 
 
 def _asked(
@@ -102,8 +122,7 @@ def _asked(
     """The shape asked for: `shape`, or that of a preprocessed image in the layout that the model's operators want."""
     if shape is not None or preprocessing is None or len(declared_shape(graph)) != 4:
         return shape
-    channels = 1 if preprocessing.channel_order == "L" else 3
-    size = {"C": channels, "H": preprocessing.height, "W": preprocessing.width}
+    size = {"C": preprocessing.channels, "H": preprocessing.height, "W": preprocessing.width}
     name = image_info(graph).name
     order = input_layout(nodes, name, declared_shape(graph))
     return tuple(size[axis] for axis in order if axis != "N")
@@ -112,41 +131,45 @@ def _asked(
 def _agree(walker: Walker, start: View, order: str, preprocessing: Preprocessing | None) -> None:
     if preprocessing is None:
         return
-    channels = 1 if preprocessing.channel_order == "L" else 3
-    if start.chw != (channels, preprocessing.height, preprocessing.width):
+    given = (preprocessing.channels, preprocessing.height, preprocessing.width)
+    if start.chw != given:
         raise WesnpuError(
-            f"input '{start.tensor}' is {start.chw} (channels, height, width), but preprocessing gives "
-            f"{(channels, preprocessing.height, preprocessing.width)}"
+            f"input '{start.tensor}' is {start.chw} (channels, height, width), preprocessing gives {given}"
         )
     if len(order) == 4 and preprocessing.layout != order:
         walker.builder.warnings.append(f"input '{start.tensor}' is {order}, preprocessing says {preprocessing.layout}")
 
 
-def _finish(walker: Walker, graph: onnx.GraphProto, stem: str, source: Input) -> Graph:
-    outputs, tail = [], []
+def _outputs(walker: Walker, graph: onnx.GraphProto) -> tuple[dict[str, View], list[str]]:
+    """The view behind each of the file's outputs, and the operators left to the host."""
+    views: dict[str, View] = {}
+    tail: list[str] = []
     for info in graph.output:
         value = walker.read(None, info.name)
         if isinstance(value, Tail):
             tail += [t for t in value.operators if t not in tail]
             value = value.view
-        outputs.append(_output(walker, info.name, value))
-    builder = walker.builder
-    unique = list(dict.fromkeys(outputs))
-    nodes = fold_forward(builder.nodes, unique, builder.folded)
-    alive = {source.name, *(n.output for n in nodes)}
-    shapes = {name: chw for name, chw in builder.shapes.items() if name in alive}
-    names = {name: name for name in shapes}
-    result = Graph(graph.name or stem, source.name, unique, nodes, shapes, names, tail, list(builder.warnings))
+        views[info.name] = _output(walker, info.name, value)
+    return views, tail
+
+
+def _finish(walker: Walker, name: str, source: str, views: list[View], tail: list[str]) -> Graph:
+    builder, outputs = walker.builder, list(dict.fromkeys(v.tensor for v in views))
+    nodes = fold_forward(builder.nodes, outputs, builder.folded)
+    alive = {source, *(n.output for n in nodes)}
+    shapes = {tensor: chw for tensor, chw in builder.shapes.items() if tensor in alive}
+    names = {tensor: tensor for tensor in shapes}
+    result = Graph(name, source, outputs, nodes, shapes, names, tail, list(builder.warnings))
     result.validate()
     return result
 
 
-def _output(walker: Walker, name: str, value: object) -> str:
-    if isinstance(value, Const) or not isinstance(value, View):
+def _output(walker: Walker, name: str, value: Value | None) -> View:
+    if not isinstance(value, View):
         raise WesnpuError(f"output '{name}' does not depend on the network's input; supported: outputs that do")
     view = walker.builder.settle(value)
     if view.tensor not in walker.builder.producers:
         raise WesnpuError(f"output '{name}' is the network's input itself; supported: computed outputs")
     if len(view.dims) == 4 and not is_nchw(view):
         walker.builder.warnings.append(f"output '{name}' is not (N, C, H, W) in the model; the network gives (C, H, W)")
-    return view.tensor
+    return view

@@ -13,9 +13,12 @@ CHANNELS_FIRST = frozenset(
 
 
 def input_layout(nodes: Sequence[NodeProto], name: str, shape: tuple[int, ...]) -> str:
-    """Axes of the input, "NCHW", "NHWC", "NCH" or "NC", from the first operator that tells them apart, else its sizes."""
+    """Axes of the input, from the first operator that tells them apart, else from its sizes.
+
+    Rank 4: "NCHW" or "NHWC"; 3: "NCH"; 2: "NC"; 1: "C", one vector without batch.
+    """
     if len(shape) != 4:
-        return "NCH"[: len(shape)]
+        return {1: "C", 2: "NC", 3: "NCH"}[len(shape)]
     names = {name}
     for node in nodes:
         if not names.intersection(node.input):
@@ -33,7 +36,7 @@ def input_layout(nodes: Sequence[NodeProto], name: str, shape: tuple[int, ...]) 
 def sizes_of(shape: tuple[int, ...], order: str) -> Sizes:
     """Sizes of N, C, H, W; 1 for an axis that is not there."""
     size = dict(zip(order, shape, strict=True))
-    return size["N"], size["C"], size.get("H", 1), size.get("W", 1)
+    return size.get("N", 1), size["C"], size.get("H", 1), size.get("W", 1)
 
 
 def _permutation(node: NodeProto) -> list[int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+import onnx.inliner
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
@@ -35,7 +36,8 @@ def opset(model: ModelProto) -> int:
     version = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_READ <= version <= newest:
-        raise WesnpuError(f"opset {version} is not supported; supported: {OLDEST_TESTED}..{newest} ({OLDEST_READ}..10 untested)")
+        tested = f"{OLDEST_TESTED}..{newest} ({OLDEST_READ}..{OLDEST_TESTED - 1} untested)"
+        raise WesnpuError(f"opset {version} is not supported; supported: {tested}")
     return version
 
 
@@ -101,8 +103,8 @@ def image_input(graph: GraphProto, shape: tuple[int, ...] | None) -> Input:
     """The image input, with `shape` (with or without batch) for unknown dimensions."""
     name, dims = image_info(graph).name, list(declared_shape(graph))
     text = "x".join("?" if d < 0 else str(d) for d in dims) or "unknown"
-    if 0 in dims or len(dims) not in (2, 3, 4):
-        raise WesnpuError(f"input '{name}' of shape {text}; supported: rank 2 to 4, no empty dimension")
+    if 0 in dims or len(dims) not in (1, 2, 3, 4):
+        raise WesnpuError(f"input '{name}' of shape {text}; supported: rank 1 to 4, no empty dimension")
     if shape is not None:
         dims = _merged(name, dims, shape, text)
     dims[0] = 1 if dims[0] < 0 else dims[0]

@@ -10,9 +10,10 @@ def average_pool(step: Step) -> View:
     """Average pooling whose divisor is the whole kernel everywhere: no padding or count_include_pad = 1."""
     view = step.image()
     windows.no_dilation(step)
-    kernel, stride = tuple(int(k) for k in step.attribute("kernel_shape", ())), windows.stride(step)
-    if len(kernel) != 2 or min(kernel) < 1:
-        step.refuse(f"kernel_shape {kernel}", "two sizes of at least 1")
+    stated, stride = [int(k) for k in step.attribute("kernel_shape", ())], windows.stride(step)
+    if len(stated) != 2 or min(stated) < 1:
+        step.refuse(f"kernel_shape {stated}", "two sizes of at least 1")
+    kernel = (stated[0], stated[1])
     pads = windows.padding(step, view, kernel, stride)
     if any(pads) and not step.attribute("count_include_pad", 0):
         step.refuse(f"count_include_pad 0 with padding {pads}", "count_include_pad 1, or no padding")

@@ -7,9 +7,9 @@ from onnx import NodeProto
 from golden.errors import WesnpuError
 
 SUPPORTED = (
-    "Conv, BatchNormalization, Relu, Clip, Add/Sub/Mul/Div with per-channel constants, Add of two tensors, AveragePool, "
-    "GlobalAveragePool, ReduceMean over space, Gemm, MatMul, Pad, Flatten, Reshape, Squeeze, Unsqueeze, Transpose, "
-    "Identity, Dropout, Cast; Softmax, LogSoftmax, Sigmoid, ArgMax at the end"
+    "Conv, BatchNormalization, Relu, Clip, Add/Sub/Mul/Div with per-channel constants, Add of two tensors, "
+    "AveragePool, GlobalAveragePool, ReduceMean over space, Gemm, MatMul, Pad, "
+    "Flatten, Reshape, Squeeze, Unsqueeze, Transpose, Identity, Dropout, Cast; Softmax, LogSoftmax, Sigmoid, ArgMax at the end"
 )
 QUANTIZED = frozenset(
     (

@@ -48,7 +48,7 @@ def reshape(step: Step) -> View:
     if target is None:
         step.refuse("shape is missing", "a constant shape")
     copy = not step.attribute("allowzero", 0)
-    shape = [view.shape[i] if s == 0 and copy and i < len(view.shape) else s for i, s in enumerate(target or [])]
+    shape = [view.shape[i] if s == 0 and copy and i < len(view.shape) else s for i, s in enumerate(target)]
     if shape.count(-1) == 1:
         rest = math.prod(s for s in shape if s != -1)
         shape[shape.index(-1)] = math.prod(view.shape) // rest if rest else 0
@@ -91,7 +91,7 @@ def pad(step: Step) -> View:
     chosen = list(range(rank)) if axes is None else [step.axis(a, rank) for a in axes]
     if pads is None or len(pads) != 2 * len(chosen):
         step.refuse(f"pads {pads}", f"{2 * len(chosen)} constant numbers")
-    amounts = dict(zip(chosen, zip(pads or [], (pads or [])[len(chosen) :], strict=False), strict=True))
+    amounts = dict(zip(chosen, zip(pads, pads[len(chosen) :], strict=False), strict=True))
     amounts = {axis: amount for axis, amount in amounts.items() if any(amount)}
     if not amounts:
         return view
@@ -141,4 +141,3 @@ def _moved(step: Step, shape: Sequence[int]) -> View:
         return reshape_view(view, tuple(shape))
     except LayoutError as error:
         step.refuse(str(error), "reshapes that merge, flatten, squeeze or restore whole axes")
-        raise

@@ -1,7 +1,7 @@
 """One ONNX node during import: its inputs as values, its attributes, checked and with errors that name the node."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -39,7 +39,7 @@ class Step:
                 return value.decode() if isinstance(value, bytes) else value
         return default
 
-    def refuse(self, problem: str, supported: str = SUPPORTED) -> None:
+    def refuse(self, problem: str, supported: str = SUPPORTED) -> NoReturn:
         """Raise WesnpuError naming this node."""
         refuse(self.node, problem, supported)
 
@@ -50,7 +50,6 @@ class Step:
             self.refuse(f"its input {index} comes from {value.operators[-1]}, which the host computes", "it at the end")
         if not isinstance(value, View):
             self.refuse(f"input {index} is not computed from the network's input", "a tensor of the network there")
-        assert isinstance(value, View)
         return value
 
     def settled(self, index: int = 0) -> View:
@@ -74,7 +73,6 @@ class Step:
             return None
         if not isinstance(value, Const):
             self.refuse(f"{what} '{self.node.input[index]}' is not constant", f"a constant {what}")
-        assert isinstance(value, Const)
         return value.array
 
     def parameter(self, index: int, what: str) -> np.ndarray | None:
@@ -97,7 +95,6 @@ class Step:
         array = self.parameter(index, what)
         if array is None:
             self.refuse(f"{what} (input {index}) is missing", f"a constant {what}")
-        assert array is not None
         return array
 
     def integers(self, index: int, attribute: str) -> list[int] | None:
@@ -113,7 +110,6 @@ class Step:
             return per_channel(view, array)
         except LayoutError as error:
             self.refuse(f"{what}: {error}", "one value per channel of the image")
-            raise
 
     def axis(self, value: int, rank: int) -> int:
         """A possibly negative axis as 0..rank-1."""

@@ -27,9 +27,10 @@ class Const:
 
 @dataclass(frozen=True)
 class View:
-    """An ONNX tensor that is graph tensor `tensor`, zero-padded by `pad` (top, left, bottom, right), laid out by `dims`.
+    """An ONNX tensor that is graph tensor `tensor`, zero-padded by `pad`, laid out by `dims`.
 
-    sizes: of N, C, H, W including `pad`. exclusive: nothing else reads the tensor, so a consumer may fold into it.
+    pad: pending (top, left, bottom, right). sizes: of N, C, H, W including `pad`. exclusive: nothing else reads the
+    tensor, so a consumer may fold into it.
     """
 
     tensor: str
@@ -115,3 +116,10 @@ def per_channel(view: View, array: np.ndarray) -> np.ndarray:
     if not np.array_equal(full, np.broadcast_to(channels, full.shape), equal_nan=True):
         raise LayoutError(f"constant of shape {array.shape} is not one value per channel")
     return np.array(np.broadcast_to(channels.reshape(-1), (view.sizes[1],)))
+
+
+def restore(view: View, array: np.ndarray) -> np.ndarray:
+    """An (N, C, H, W) array as the ONNX tensor lays it out."""
+    atoms = [a for dim in view.dims for a in dim]
+    order = [AXES.index(a) for a in atoms] + [i for i, a in enumerate(AXES) if a not in atoms]
+    return array.transpose(order).reshape(view.shape)

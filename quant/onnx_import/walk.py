@@ -106,7 +106,6 @@ class Walker:
     def _branch(self, node: NodeProto, condition: Value | None) -> list[Value]:
         if not isinstance(condition, Const):
             refuse(node, "its condition is not constant", "conditions that are constant for a fixed input shape")
-        assert isinstance(condition, Const)
         wanted = "then_branch" if bool(condition.array.reshape(())) else "else_branch"
         graph = next(a.g for a in node.attribute if a.name == wanted and a.type == AttributeProto.GRAPH)
         self.initializers(graph)
