@@ -9,6 +9,7 @@ from golden.conv import accumulate
 from golden.errors import WesnpuError
 from golden.layer import ConvLayer
 from golden.network import Network
+from golden.plan import layer_plan
 from golden.requantize import residual_term
 
 
@@ -34,9 +35,15 @@ class RunResult:
     stages: dict[str, LayerStages] = field(default_factory=dict)
 
 
-def run_layer(network: Network, layer: ConvLayer, x: np.ndarray, residual: np.ndarray | None) -> LayerStages:
-    """Eq. 1..7 of one layer by their readable definition; x and residual are int8 (C, H, W)."""
-    acc = accumulate(layer, x, network.tensors[layer.input].zero_point)
+def run_layer(
+    network: Network, layer: ConvLayer, x: np.ndarray, residual: np.ndarray | None, *, exact: bool = True
+) -> LayerStages:
+    """Eq. 1..7 of one layer with every stage; x and residual are int8 (C, H, W).
+
+    exact: accumulate by the readable definition; otherwise by the fast path, which gives the same integers.
+    """
+    zero_point = network.tensors[layer.input].zero_point
+    acc = accumulate(layer, x, zero_point) if exact else layer_plan(network, layer).accumulate(x)
     r = None
     if layer.residual is not None:
         zero_point = network.tensors[layer.residual.tensor].zero_point
@@ -77,15 +84,20 @@ def checked_image(network: Network, x: np.ndarray) -> np.ndarray:
     return x
 
 
-def _run_image(network: Network, x: np.ndarray, keep: frozenset[str], stages: frozenset[str]) -> RunResult:
+def _run_image(
+    network: Network, x: np.ndarray, keep: frozenset[str], stages: frozenset[str], exact: bool
+) -> RunResult:
     last, wanted = last_readers(network), keep | set(network.outputs)
     live, result = {network.input: x}, RunResult({}, {}, {})
     for index, layer in enumerate(network.layers):
-        residual = live[layer.residual.tensor] if layer.residual else None
-        done = run_layer(network, layer, live[layer.input], residual)
-        live[layer.output] = done.output
-        if layer.name in stages:
-            result.stages[layer.name] = done
+        operands = live[layer.input], live[layer.residual.tensor] if layer.residual else None
+        if exact or layer.name in stages:
+            done = run_layer(network, layer, *operands, exact=exact)
+            live[layer.output] = done.output
+            if layer.name in stages:
+                result.stages[layer.name] = done
+        else:
+            live[layer.output] = layer_plan(network, layer).run(*operands)
         for name in [name for name in live if last.get(name, -1) <= index and name not in wanted]:
             del live[name]
     result.outputs.update({name: live[name] for name in network.outputs})
@@ -125,5 +137,5 @@ def run(
     kept = checked_names("keep", keep, network.tensors)
     staged = checked_names("stages", stages, [layer.name for layer in network.layers])
     if x.ndim == 3:
-        return _run_image(network, x, kept, staged)
-    return _stack([_run_image(network, image, kept, staged) for image in x])
+        return _run_image(network, x, kept, staged, exact)
+    return _stack([_run_image(network, image, kept, staged, exact) for image in x])
