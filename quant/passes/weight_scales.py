@@ -1,0 +1,135 @@
+"""Weight scales: layer-wise, channel-wise, and the weight equalizing shift (WES, arXiv 2008.05767)."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from golden.errors import WesnpuError
+from quant.operations import FIXED_CODE, Operation
+from quant.plan import Plan
+from quant.weights import (
+    WeightCodes,
+    accumulator_excess,
+    channel_ranges,
+    equalizing_shifts,
+    largest_code,
+    layer_scale,
+    recode,
+    rounded,
+    saturated_channels,
+)
+
+HEADROOM = 2  # left in int32 for the bias correction that follows
+SMALLEST_MULTIPLIER = 2.0**-17  # m with M = 2^15 and e = 16
+
+
+def layerwise_scales(plan: Plan) -> None:
+    """One scale per layer, all n_c = 0."""
+    _each(plan, lambda operation, ranges: np.zeros(len(ranges), np.uint8))
+
+
+def wes_scales(plan: Plan) -> None:
+    """One scale per layer and n_c = floor(log2(max_c r_c / r_c)) in 0..15, lowered where the bias needs it."""
+    _each(plan, lambda operation, ranges: _limited(plan, operation, equalizing_shifts(ranges)))
+    for operation in plan.operations:
+        count = saturated_channels(channel_ranges(operation.weight))
+        if count and operation.kind == "conv":
+            plan.note(f"wes_scales: {operation.name}: {count} channels saturate at shift 15")
+
+
+def channelwise_scales(plan: Plan) -> None:
+    """One float scale per output channel, which needs a multiplier per channel: the baseline, not the engine's."""
+    for operation in plan.operations:
+        ranges, bits = _ranges(operation), plan.options.weight_bits
+        if operation.kind != "conv":
+            _fixed(plan, operation)
+            continue
+        fallback = _dead_scale(plan, operation)
+        scale = np.where(ranges > 0, ranges / largest_code(bits), fallback)
+        codes = rounded(operation.weight, scale, bits)
+        plan.codes[operation.name] = WeightCodes(codes, 1.0, np.zeros(len(ranges), np.uint8), scale, bits)
+        fit_bias(plan, operation, HEADROOM)
+
+
+def _each(plan: Plan, shifts: Callable[[Operation, np.ndarray], np.ndarray]) -> None:
+    for operation in plan.operations:
+        if operation.kind != "conv":
+            _fixed(plan, operation)
+            continue
+        ranges, bits = _ranges(operation), plan.options.weight_bits
+        largest = float(ranges.max())
+        scale = layer_scale(largest, bits) if largest > 0 else _dead_scale(plan, operation)
+        weights = WeightCodes(np.zeros(operation.weight.shape, np.int8), scale, shifts(operation, ranges), None, bits)
+        plan.codes[operation.name] = recode(operation.weight, weights)
+        fit_exponent(plan, operation)
+        fit_bias(plan, operation, HEADROOM)
+
+
+def _ranges(operation: Operation) -> np.ndarray:
+    for what, values in (("weight", operation.weight), ("bias", operation.bias)):
+        if values.size == 0 or not np.isfinite(values).all():
+            raise WesnpuError(f"layer {operation.name!r}: {what} is empty, NaN or infinite: must be finite numbers")
+    return channel_ranges(operation.weight)
+
+
+def _limited(plan: Plan, operation: Operation, shift: np.ndarray) -> np.ndarray:
+    limit = plan.shift_limits.get(operation.name)
+    return shift if limit is None else np.minimum(shift, limit)
+
+
+def _dead_scale(plan: Plan, operation: Operation) -> float:
+    """Scale of weights that are all zero: m = 2^-8, fine enough for the bias that is left."""
+    return plan.scales[operation.output].scale / plan.scales[operation.input].scale * 2.0**-8
+
+
+def _fixed(plan: Plan, operation: Operation) -> None:
+    """Poolings and identities: code 64 for their one weight value, less where m would be too small."""
+    scale = float(operation.weight.flat[0]) / FIXED_CODE
+    shift = np.zeros(operation.weight.shape[0], np.uint8)
+    weights = WeightCodes(np.zeros(operation.weight.shape, np.int8), scale, shift, None, plan.options.weight_bits)
+    plan.codes[operation.name] = recode(operation.weight, weights)
+    fit_exponent(plan, operation)
+
+
+def fit_exponent(plan: Plan, operation: Operation) -> None:
+    """Scale s_w up by powers of two until e <= 16, and say so; equalized channels keep their real scale by as many shifts."""
+    weights = plan.codes[operation.name]
+    multiplier = plan.scales[operation.input].scale * weights.scale / plan.scales[operation.output].scale
+    doublings = 0
+    while multiplier * 2.0**doublings < SMALLEST_MULTIPLIER:
+        doublings += 1
+    if not doublings:
+        return
+    weights.scale *= 2.0**doublings
+    weights.shift = np.minimum(weights.shift + doublings, 15).astype(np.uint8) if weights.shift.any() else weights.shift
+    plan.codes[operation.name] = recode(operation.weight, weights)
+    plan.note(f"fit_exponent: {operation.name}: weight scale doubled {doublings} times so that e = 16")
+
+
+def fit_bias(plan: Plan, operation: Operation, headroom: int) -> int:
+    """Lower n_c (or raise a scale where n_c is 0) until bias and products fit int32; returns the channels changed."""
+    source, codes = plan.scales[operation.input], plan.code_range(operation.input)
+    changed = np.zeros(operation.weight.shape[0], bool)
+    while True:
+        weights = plan.codes[operation.name]
+        excess = accumulator_excess(
+            weights, plan.bias(operation), source.scale, source.zero_point, codes, headroom
+        )
+        if not excess.any():
+            break
+        changed |= excess
+        plan.codes[operation.name] = recode(operation.weight, _coarser(weights, excess))
+    if changed.any():
+        plan.note(f"fit_bias: {operation.name}: shift lowered on {np.count_nonzero(changed)} channels for their bias")
+    return int(np.count_nonzero(changed))
+
+
+def _coarser(weights: WeightCodes, channels: np.ndarray) -> WeightCodes:
+    """Half the resolution on those channels: one shift less, or twice the scale; others keep their real scale."""
+    if weights.channel_scale is not None:
+        scale = np.where(channels, 2 * weights.channel_scale, weights.channel_scale)
+        return WeightCodes(weights.codes, weights.scale, weights.shift, scale, weights.bits)
+    if (weights.shift[channels] > 0).all():
+        return WeightCodes(weights.codes, weights.scale, weights.shift - channels, None, weights.bits)
+    shift = np.where(channels, weights.shift, np.minimum(weights.shift + 1, 15)).astype(np.uint8)
+    return WeightCodes(weights.codes, 2 * weights.scale, shift, None, weights.bits)

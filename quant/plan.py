@@ -1,0 +1,77 @@
+"""The plan: everything that the passes of a recipe learn about one network, from the float graph to integer codes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from golden.network import Preprocessing
+from quant.calibrate import Statistics
+from quant.graph import Graph
+from quant.operations import Operation
+from quant.scales import Scale
+from quant.weights import WeightCodes
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user chooses besides the recipe. guard_bits: G of Eq. 3; weight_bits: 2, 3, 4, 6 or 8."""
+
+    observer: str = "minmax"
+    guard_bits: int = 7
+    weight_bits: int = 8
+
+
+@dataclass
+class Plan:
+    """State that passes read and extend, in the order of the fields.
+
+    graph: the float network, changed only so that its function stays the same. batches: () -> iterator of float32
+    (N, C, H, W) calibration batches, the same at every call. statistics, scales, operations, codes: made by the passes of
+    those names. wants_means: a later pass needs statistics.means. images: how many. corrections: real values added to a bias, by operation name. shift_limits:
+    largest n_c allowed, uint8 (O,), by operation name. log: one line per fact worth telling.
+    """
+
+    graph: Graph
+    batches: Callable[[], Iterator[np.ndarray]]
+    preprocessing: Preprocessing | None = None
+    options: Options = field(default_factory=Options)
+    statistics: Statistics = field(default_factory=Statistics)
+    scales: dict[str, Scale] = field(default_factory=dict)
+    operations: list[Operation] = field(default_factory=list)
+    codes: dict[str, WeightCodes] = field(default_factory=dict)
+    corrections: dict[str, np.ndarray] = field(default_factory=dict)
+    shift_limits: dict[str, np.ndarray] = field(default_factory=dict)
+    wants_means: bool = False
+    images: int = 0
+    log: list[str] = field(default_factory=list)
+    progress: Callable[[str, int], None] | None = None
+
+    def note(self, text: str) -> None:
+        """Append a line to the log, once."""
+        if text not in self.log:
+            self.log.append(text)
+
+    def report(self, what: str, images: int) -> None:
+        """Tell the caller's progress callback that a pass has worked through so many images."""
+        if self.progress is not None:
+            self.progress(what, images)
+
+    def bias(self, operation: Operation) -> np.ndarray:
+        """The real bias of an operation, corrections included, float64 (O,)."""
+        return operation.bias + self.corrections.get(operation.name, 0.0)
+
+    def code_range(self, tensor: str) -> tuple[int, int]:
+        """Smallest and largest code that the tensor can hold (Eq. 6); -128, 127 for the input."""
+        for operation in self.operations:
+            if operation.output == tensor:
+                return clamp_codes(operation, self.scales[tensor])
+        return -128, 127
+
+
+def clamp_codes(operation: Operation, scale: Scale) -> tuple[int, int]:
+    """lo and hi of Eq. 6: the codes of the activation's real bounds, -128 and 127 where there is none."""
+    low, high = operation.activation.low, operation.activation.high
+    lo = -128 if low is None else scale.code(low)
+    hi = 127 if high is None else scale.code(high)
+    return lo, max(lo, hi)

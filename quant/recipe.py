@@ -1,0 +1,148 @@
+"""Recipes: named passes in an explicit order, from a float network and calibration images to a quantized network."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from golden.errors import WesnpuError
+from golden.layer import WEIGHT_BITS
+from golden.network import Network, Preprocessing
+from golden.requantize import GUARD_BITS_MAX
+from quant.calibrate import batch_size
+from quant.graph import Graph
+from quant.images import Images
+from quant.lower import lower
+from quant.observers import observer_class
+from quant.onnx_import import Imported
+from quant.passes.activation_ranges import activation_ranges
+from quant.passes.additions import fuse_additions, tie_residual_scales
+from quant.passes.bias_correction import bias_correction
+from quant.passes.dead_channels import zero_dead_channels
+from quant.passes.recheck import recheck
+from quant.passes.rounding import round_weights
+from quant.passes.weight_scales import channelwise_scales, layerwise_scales, wes_scales
+from quant.plan import Options, Plan
+
+PASSES: dict[str, Callable[[Plan], Any]] = {
+    function.__name__: function
+    for function in (
+        zero_dead_channels, activation_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales,
+        channelwise_scales, round_weights, bias_correction, recheck,
+    )
+}
+FLOAT_PASSES = ("zero_dead_channels", "activation_ranges", "fuse_additions", "tie_residual_scales")
+REPEAT_FROM = "tie_residual_scales"
+REPEATS = 3  # rounds of the re-check
+
+
+def _recipe(scales: str, *last: str) -> tuple[str, ...]:
+    return (*FLOAT_PASSES, scales, "round_weights", "recheck", *last)
+
+
+RECIPES: dict[str, tuple[str, ...]] = {
+    "layerwise": _recipe("layerwise_scales"),
+    "layerwise+bc": _recipe("layerwise_scales", "bias_correction", "recheck"),
+    "wes": _recipe("wes_scales"),
+    "wes+bc": _recipe("wes_scales", "bias_correction", "recheck"),
+    "channelwise": _recipe("channelwise_scales"),
+    "channelwise+bc": _recipe("channelwise_scales", "bias_correction", "recheck"),
+}
+Progress = Callable[[str, int], None]
+
+
+def recipe_passes(recipe: str) -> tuple[str, ...]:
+    """The passes of a recipe in order; WesnpuError lists the recipes."""
+    if recipe not in RECIPES:
+        raise WesnpuError(f"recipe is {recipe!r}: must be one of {', '.join(RECIPES)}")
+    return RECIPES[recipe]
+
+
+def quantize(
+    imported: Imported | Graph,
+    calibration_images: np.ndarray | Iterable[np.ndarray],
+    *,
+    recipe: str = "wes",
+    observer: str = "minmax",
+    guard_bits: int = 7,
+    weight_bits: int = 8,
+    preprocessing: Preprocessing | None = None,
+    labels: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> Network:
+    """The quantized network; two calls with the same arguments give byte-identical files.
+
+    calibration_images: see quant.images.Images. progress: called with (pass, images or layers done). The log of the
+    passes is in provenance["log"]. WesnpuError for a bad option, image, weight or a network that cannot be lowered.
+    """
+    plan = make_plan(
+        imported, calibration_images, recipe=recipe, observer=observer, guard_bits=guard_bits, weight_bits=weight_bits,
+        preprocessing=preprocessing, progress=progress,
+    )
+    count = execute(plan, recipe_passes(recipe))
+    source = None if isinstance(imported, Graph) else imported.report.source
+    facts = provenance(plan, source, recipe) | {"recheck_rounds": count}
+    return lower(plan, labels=tuple(labels), provenance=facts)
+
+
+def make_plan(
+    imported: Imported | Graph,
+    calibration_images: np.ndarray | Iterable[np.ndarray],
+    *,
+    recipe: str,
+    observer: str = "minmax",
+    guard_bits: int = 7,
+    weight_bits: int = 8,
+    preprocessing: Preprocessing | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """A plan with a copy of the graph, before the first pass. Arguments and errors as `quantize`."""
+    passes = recipe_passes(recipe)
+    observer_class(observer)
+    if guard_bits not in range(GUARD_BITS_MAX + 1) or weight_bits not in WEIGHT_BITS:
+        raise WesnpuError(
+            f"guard_bits is {guard_bits} (allowed 0..{GUARD_BITS_MAX}), weight_bits is {weight_bits} (allowed {WEIGHT_BITS})"
+        )
+    graph = copy.deepcopy(imported if isinstance(imported, Graph) else imported.graph)
+    images = Images(calibration_images, graph.shapes[graph.input], preprocessing)
+    size = batch_size(graph)
+    plan = Plan(graph, lambda: images.batches(size), preprocessing, Options(observer, guard_bits, weight_bits))
+    plan.images, plan.progress, plan.wants_means = len(images), progress, "bias_correction" in passes
+    return plan
+
+
+def execute(plan: Plan, passes: tuple[str, ...]) -> int:
+    """Run the passes; a failed re-check repeats from the ties, at most REPEATS rounds. Returns the rounds needed."""
+    position, rounds = 0, 0
+    while position < len(passes):
+        changed = PASSES[passes[position]](plan)
+        position += 1
+        if changed:
+            rounds += 1
+            if rounds > REPEATS:
+                raise WesnpuError(f"re-check still fails after {REPEATS} rounds: {plan.log[-1]}")
+            plan.corrections.clear()
+            position = passes.index(REPEAT_FROM)
+    return rounds
+
+
+def provenance(plan: Plan, source: str | None, recipe: str) -> dict[str, Any]:
+    """Where the network comes from, as JSON-able values; no dates and no absolute paths, so that files are reproducible."""
+    path = None if source is None else Path(source)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else None
+    return {
+        "source": None if path is None else path.name,
+        "source_sha256": digest,
+        "recipe": recipe,
+        "passes": list(recipe_passes(recipe)),
+        "observer": plan.options.observer,
+        "guard_bits": plan.options.guard_bits,
+        "weight_bits": plan.options.weight_bits,
+        "calibration_images": plan.images,
+        "versions": {name: version(name) for name in ("numpy", "onnx", "onnxruntime")},
+        "log": list(plan.log),
+    }
