@@ -1,0 +1,148 @@
+"""Sets of images with labels: a folder, one picture or an .npz file; what cannot be read is named and counted."""
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from golden.errors import WesnpuError
+from golden.network import Preprocessing
+from quant.preprocess import preprocess
+
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff", ".webp"))
+
+
+@dataclass
+class ImageSet:
+    """Images in a fixed order; reading them fills `unreadable` with (name, reason), each image once.
+
+    names: paths below the folder, or "FILE[index]". labels: class index of each image, None where unknown.
+    ignored: files of a folder that are no pictures by their suffix.
+    """
+
+    names: list[str]
+    labels: list[int | None]
+    sources: Sequence[Path | np.ndarray]
+    how: Preprocessing
+    ignored: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every image has a label."""
+        return all(label is not None for label in self.labels)
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        """(index, float32 (C, H, W)) of every readable image; WesnpuError when none can be read or one is too small."""
+        self.unreadable, done = [], 0
+        for index, (name, source) in enumerate(zip(self.names, self.sources, strict=True)):
+            image = self._open(name, source)
+            if image is not None:
+                done += 1
+                yield index, preprocess(image, self.how, name)
+        if not done:
+            raise WesnpuError(f"none of {len(self)} images can be read; the first: {': '.join(self.unreadable[0])}")
+
+    def batches(self, size: int) -> Iterator[tuple[np.ndarray, list[int]]]:
+        """(float32 (N, C, H, W), indices), N = size but for the last."""
+        images: list[np.ndarray] = []
+        indices: list[int] = []
+        for index, image in self:
+            images.append(image)
+            indices.append(index)
+            if len(images) == size:
+                yield np.stack(images), indices
+                images, indices = [], []
+        if images:
+            yield np.stack(images), indices
+
+    def subset(self, indices: Sequence[int]) -> "ImageSet":
+        """The images of the given indices, in that order."""
+        names, labels = [self.names[i] for i in indices], [self.labels[i] for i in indices]
+        return ImageSet(names, labels, [self.sources[i] for i in indices], self.how)
+
+    def _open(self, name: str, source: Path | np.ndarray) -> Image.Image | None:
+        try:
+            if isinstance(source, np.ndarray):
+                return Image.fromarray(source)
+            with Image.open(source) as image:
+                image.load()
+                if image.mode[0] in "IF":
+                    raise ValueError(f"mode {image.mode}, more than 8 bits per channel")
+                return image
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            self.unreadable.append((name, " ".join(str(error).replace(str(source), "").split())))
+            return None
+
+
+def open_images(path: str | Path, how: Preprocessing, *, classes: Sequence[str] = ()) -> ImageSet:
+    """The images at `path`: an .npz file (images, labels), a folder, or one picture. WesnpuError when there are none.
+
+    Labels in a folder: of `CLASS/picture` the leading integer of CLASS, else its index in `classes`, else its rank
+    among the folder's sorted subfolders; of a picture right in the folder the leading integer of its file name.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _folder(path, how, classes)
+    if path.suffix == ".npz":
+        return _archive(path, how)
+    if not path.is_file():
+        raise WesnpuError(f"{path}: no such file or folder")
+    return ImageSet([path.name], [_leading(path.name)], [path], how)
+
+
+def _folder(path: Path, how: Preprocessing, classes: Sequence[str]) -> ImageSet:
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    pictures = [p for p in files if p.suffix.lower() in SUFFIXES]
+    if not pictures:
+        raise WesnpuError(f"{path}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
+    folders = sorted({p.parent.name for p in pictures if p.parent != path})
+    labels = [_leading(p.name) if p.parent == path else _class(p.parent.name, folders, classes) for p in pictures]
+    ignored = [str(p.relative_to(path)) for p in files if p.suffix.lower() not in SUFFIXES]
+    return ImageSet([str(p.relative_to(path)) for p in pictures], labels, pictures, how, ignored)
+
+
+def _class(folder: str, folders: list[str], classes: Sequence[str]) -> int:
+    number = _leading(folder)
+    if number is not None:
+        return number
+    return list(classes).index(folder) if folder in classes else folders.index(folder)
+
+
+def _leading(name: str) -> int | None:
+    digits = re.match(r"\d+", name)
+    return int(digits.group()) if digits else None
+
+
+def _archive(path: Path, how: Preprocessing) -> ImageSet:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {key: data[key] for key in ("images", "labels") if key in data}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise WesnpuError(f"{path}: cannot be read as .npz ({error})") from error
+    images = _uint8_images(path, arrays.get("images"))
+    labels = arrays.get("labels")
+    if labels is not None and (labels.shape != (len(images),) or labels.dtype.kind not in "ui"):
+        raise WesnpuError(f"{path}: labels {labels.dtype}{labels.shape}; expected ({len(images)},) integers")
+    names = [f"{path.name}[{i}]" for i in range(len(images))]
+    return ImageSet(names, [None] * len(images) if labels is None else [int(v) for v in labels], list(images), how)
+
+
+def _uint8_images(path: Path, images: np.ndarray | None) -> np.ndarray:
+    if images is None:
+        raise WesnpuError(f"{path}: has no array 'images'")
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
+        expected = "uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3)"
+        raise WesnpuError(f"{path}: images {images.dtype}{images.shape}; expected {expected}")
+    if not images.size:
+        raise WesnpuError(f"{path}: images is empty {images.shape}")
+    return images
