@@ -9,7 +9,8 @@ import numpy as np
 
 from golden.requantize import ShiftScaler
 
-MARGINS = (0.0, 0.5, 0.25, 0.75)  # where in the window of safe offsets to try the single-precision constant
+# where in the window of safe offsets to try the single-precision constant; 0 is the exact constant
+MARGINS = (0.0, 0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from golden.layer import ConvLayer
 
 BLOCK = 1 << 16  # elements of an output block
 GATHER = 1 << 18  # elements of a block of gathered inputs
+# NumPy copies strided operands through its ufunc buffer whenever a row is shorter than that buffer. Rows of LONG_ROW
+# elements and more are faster without the copy, which a small buffer switches off; results do not depend on it.
+LONG_ROW, LONG_ROW_BUFFER, SHORT_ROW_BUFFER = 100, 16, 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,17 +96,18 @@ def _plane_sums(layer: ConvLayer, padded: np.ndarray, matrix: np.ndarray, size: 
         for j in range(min(sh, kw))
     }
     length = (height - 1) * pitch + width
-    sums = np.zeros((channels, height * pitch), matrix.dtype)
-    total, product = sums[:, :length], np.empty((channels, length), matrix.dtype)
-    for tap in range(kh * kw):
-        i, j = divmod(tap, kw)
-        offset = (i // sv) * pitch + j // sh
-        plane = phases[i % sv, j % sh][:, offset : offset + length]
-        np.multiply(plane, matrix[:, tap, None], out=product if tap else total)
-        if tap:
-            total += product
-    total += matrix[:, -1, None]
-    return sums.reshape(channels, height, pitch)
+    total, product = np.zeros((2, channels, height * pitch), matrix.dtype)
+    with np.errstate():  # restores the buffer size
+        np.setbufsize(SHORT_ROW_BUFFER if length < LONG_ROW else LONG_ROW_BUFFER)
+        for tap in range(kh * kw):
+            i, j = divmod(tap, kw)
+            offset = (i // sv) * pitch + j // sh
+            plane = phases[i % sv, j % sh][:, offset : offset + length]
+            np.multiply(plane, matrix[:, tap, None], out=(product if tap else total)[:, :length])
+            if tap:
+                total += product
+        total += matrix[:, -1, None]
+    return total.reshape(channels, height, pitch)
 
 
 def _phase(view: np.ndarray, rows: int, columns: int, dtype: np.dtype) -> np.ndarray:

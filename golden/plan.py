@@ -117,7 +117,7 @@ class LayerPlan:
         """Eq. 3..7 of one block, floats that hold codes."""
         r = None
         if residual is not None:
-            r = self._residual(residual[group.channels][block.channels, block.rows])
+            r = self._float_residual(residual[group.channels][block.channels, block.rows])
         mine = (group.late >= block.channels.start) & (group.late < block.channels.stop)
         late = group.late[mine] - block.channels.start
         if late.size:
@@ -130,6 +130,13 @@ class LayerPlan:
         if late.size:
             codes[late] = late_codes
         return codes
+
+    def _float_residual(self, u: np.ndarray) -> np.ndarray:
+        """Eq. 7 in double precision, exact."""
+        assert self.layer.residual is not None
+        r = u - np.float64(self.residual_zero_point)
+        r *= self.layer.residual.multiplier << (self.guard_bits + 1)
+        return r
 
     def _residual(self, u: np.ndarray) -> np.ndarray:
         assert self.layer.residual is not None
