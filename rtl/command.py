@@ -1,0 +1,83 @@
+"""Commands in hardware: field views cut from the encoding table, and the queue that assembles whole commands."""
+
+from types import SimpleNamespace
+
+from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.encoding import FIELDS, Unit, length_units
+from rtl.interfaces import BEAT_BITS
+
+NUMBER_BITS = 16  # commands are numbered from 0 in program order; the number is reported with an error
+
+
+class CommandUnit(data.Struct):
+    """Sixteen bytes of a command and the number of the command they belong to."""
+
+    data: unsigned(BEAT_BITS)
+    number: unsigned(NUMBER_BITS)
+
+
+def fields(unit: Unit, bits) -> SimpleNamespace:
+    """Views of every field of a `unit` command in the value `bits`, by name."""
+    views = {}
+    for field in FIELDS[unit]:
+        start = field.word * 32 + field.low
+        view = bits[start : start + field.width]
+        views[field.name] = view.as_signed() if field.signed else view
+    return SimpleNamespace(**views)
+
+
+def waits_met(command: SimpleNamespace, finished) -> SimpleNamespace:
+    """One condition per unit: it has finished as many commands as the command asks for."""
+    return SimpleNamespace(
+        load=finished[Unit.LOAD] >= command.wait_load,
+        weights=finished[Unit.WEIGHTS] >= command.wait_weights,
+        compute=finished[Unit.COMPUTE] >= command.wait_compute,
+        store=finished[Unit.STORE] >= command.wait_store,
+    )
+
+
+class CommandQueue(wiring.Component):
+    """Buffers `depth` units and assembles them into whole commands of one unit.
+
+    Members: `i` stream of CommandUnit; `command` (all words), `number`, `valid`; `ready` consumes the command.
+    Latency: length_units(unit) + 1 cycles from the first unit; a new command every length_units(unit) + 1 cycles.
+    """
+
+    def __init__(self, *, unit: Unit, depth: int):
+        self._units = length_units(unit)
+        self._depth = depth
+        super().__init__(
+            {
+                "i": In(stream.Signature(CommandUnit)),
+                "command": Out(self._units * BEAT_BITS),
+                "number": Out(NUMBER_BITS),
+                "valid": Out(1),
+                "ready": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.buffer = buffer = fifo.SyncFIFO(width=BEAT_BITS + NUMBER_BITS, depth=self._depth)
+        m.d.comb += [
+            buffer.w_data.eq(self.i.payload.as_value()),
+            buffer.w_en.eq(self.i.valid),
+            self.i.ready.eq(buffer.w_rdy),
+        ]
+        missing = Signal(range(self._units + 1), init=self._units)
+        m.d.comb += self.valid.eq(missing == 0)
+        unit = CommandUnit(buffer.r_data)
+        with m.If(self.valid):
+            with m.If(self.ready):
+                m.d.sync += missing.eq(self._units)
+        with m.Elif(buffer.r_rdy):
+            m.d.comb += buffer.r_en.eq(1)
+            m.d.sync += [
+                self.command.eq(Cat(self.command[BEAT_BITS:], unit.data)),
+                self.number.eq(unit.number),
+                missing.eq(missing - 1),
+            ]
+        return m

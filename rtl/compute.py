@@ -1,0 +1,186 @@
+"""COMPUTE: planner, sequencer, operand unit, array and results, wired as one pipeline."""
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.config import EngineConfig
+from rtl.array import ACC_BITS, MacArray
+from rtl.command import NUMBER_BITS
+from rtl.interfaces import Cause
+from rtl.microop import ADDRESS, CONTEXTS, FEED, MULTIPLY, OPERANDS, RESULT, SUM, WORDS, micro_op
+from rtl.operands import Operands
+from rtl.results import Results
+from rtl.rows import COMMAND_BITS, RowPlanner
+from rtl.scratchpad import ADDRESS_BITS, WORD_BITS, results_layout
+from rtl.sequencer import Sequencer
+from rtl.weights import SHIFT_BITS, ParameterMemory, WeightMemory
+
+
+class Compute(wiring.Component):
+    """The compute unit without its memories' write sides.
+
+    Members: command members as every unit's; `blocked_cause`; scratchpad side: `row_address`, `row_enable`, `row`,
+    `residual`, `residual_word`, `result`, `result_valid`; memory side: `weight_row`, `weights`, `parameter_row`,
+    `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of this cycle; errors `illegal` (with the command's `number`) and `overflow`.
+    Latency: RESULT + 1 + requantizer latency + 1 cycles from the last micro-operation to the written result.
+    """
+
+    def __init__(self, config: EngineConfig, *, trace: bool):
+        self._config = config
+        self._trace = trace
+        rows, pixels = config.window_kernel, config.pixels
+        word = data.ArrayLayout(WORD_BITS, pixels)
+        members = {
+            "command": In(COMMAND_BITS),
+            "number": In(NUMBER_BITS),
+            "command_valid": In(1),
+            "command_ready": Out(1),
+            "may_start": In(1),
+            "blocked_cause": In(4),
+            "row_address": Out(data.ArrayLayout(ADDRESS_BITS, rows)),
+            "row_enable": Out(rows),
+            "row": In(data.ArrayLayout(word, rows)),
+            "residual": Out(stream.Signature(ADDRESS_BITS)),
+            "residual_word": In(word),
+            "result": Out(results_layout(config)),
+            "result_valid": Out(1),
+            "weight_row": Out(range(config.weight_rows)),
+            "weights": In(config.weight_row_bytes * 8),
+            "parameter_row": Out(range(config.parameter_rows)),
+            "bias": In(data.ArrayLayout(ACC_BITS, config.lanes)),
+            "shift": In(data.ArrayLayout(SHIFT_BITS, config.lanes)),
+            "finished": Out(1),
+            "cause": Out(4),
+            "cause_layer": Out(16),
+            "illegal": Out(1),
+            "overflow": Out(1),
+            "overflow_number": Out(NUMBER_BITS),
+        }
+        if trace:
+            lanes, guard = config.lanes, config.guard_bits
+            members["trace_layer"] = Out(16)
+            for name, bits in (("acc", ACC_BITS), ("shifted", guard + 11), ("product", guard + 27)):
+                members[f"trace_{name}"] = Out(data.ArrayLayout(bits * lanes, pixels))
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.planner = planner = RowPlanner(config)
+        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.operands = operands = Operands(config)
+        m.submodules.array = array = MacArray(config)
+        m.submodules.results = results = Results(config, trace=self._trace)
+        self._front(m, planner, sequencer, results)
+        at = self._stages(m, sequencer.issue)
+        overflow = self._addresses(m, at[1], at[ADDRESS])
+        numbers = Array(Signal(NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
+        with m.If(sequencer.starts_command):
+            m.d.sync += numbers[(sequencer.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
+        guilty = Mux(overflow, at[ADDRESS].result.context, results.overflow_context)
+        m.d.comb += [
+            self.overflow.eq(overflow | results.overflow),
+            self.overflow_number.eq(numbers[guilty]),
+            operands.row.eq(self.row),
+            operands.at_words.eq(at[WORDS]),
+            operands.at_feed.eq(at[FEED]),
+            operands.at_operands.eq(at[OPERANDS]),
+            self.weight_row.eq(at[MULTIPLY - WeightMemory.read_latency].weight_row),
+            self.parameter_row.eq(at[SUM - ParameterMemory.read_latency].parameter_row),
+            array.x.eq(operands.x),
+            array.w.as_value().eq(self.weights),
+            array.accumulate.eq(at[SUM].valid & at[SUM].compute),
+            array.first.eq(at[SUM].first),
+            array.bias.as_value().eq(self.bias.as_value()),
+        ]
+        shift = Signal.like(self.shift, name="shift_at_result", reset_less=True)
+        m.d.sync += shift.eq(self.shift)
+        m.d.comb += [
+            results.push.eq(at[RESULT].valid & at[RESULT].last),
+            results.acc.eq(array.acc),
+            results.shift.eq(shift),
+            results.tag.eq(at[RESULT].result),
+        ]
+        self._write_side(m, results)
+        return m
+
+    def _front(self, m, planner, sequencer, results) -> None:
+        m.d.comb += [
+            planner.command.eq(self.command),
+            planner.number.eq(self.number),
+            planner.command_valid.eq(self.command_valid),
+            self.command_ready.eq(planner.command_ready),
+            planner.may_start.eq(self.may_start),
+            planner.blocked_cause.eq(self.blocked_cause),
+            self.illegal.eq(planner.illegal),
+            planner.take.eq(sequencer.take),
+            sequencer.plan.eq(planner.plan),
+            sequencer.plan_command.eq(planner.plan_command),
+            sequencer.plan_valid.eq(planner.valid),
+            sequencer.room.eq(results.room),
+            sequencer.context_free.eq(results.context_free),
+            results.takes_room.eq(sequencer.takes_room),
+            results.wants_residual.eq(sequencer.wants_residual),
+            results.residual_address.eq(sequencer.residual_address),
+            results.residual_sub.eq(sequencer.issue.result.sub),
+            results.starts_command.eq(sequencer.starts_command),
+            results.plan_command.eq(planner.plan_command),
+            results.context.eq(sequencer.context),
+        ]
+        idle_cause = Signal(4)
+        with m.If(planner.valid):
+            m.d.comb += idle_cause.eq(Cause.REQUANTIZER)
+        with m.Else():
+            m.d.comb += idle_cause.eq(planner.cause)
+        with m.If(sequencer.issue.valid):
+            with m.If(sequencer.issue.compute):
+                m.d.comb += self.cause.eq(Cause.ACTIVE)
+            with m.Else():
+                m.d.comb += self.cause.eq(Cause.FILL)
+            m.d.comb += self.cause_layer.eq(sequencer.layer)
+        with m.Elif(sequencer.active):
+            m.d.comb += [self.cause.eq(Cause.REQUANTIZER), self.cause_layer.eq(sequencer.layer)]
+        with m.Else():
+            m.d.comb += [self.cause.eq(idle_cause), self.cause_layer.eq(sequencer.layer)]
+            with m.If(self.command_valid):
+                m.d.comb += self.cause_layer.eq(planner.layer)
+
+    def _stages(self, m, issue) -> list:
+        """The micro-operation at every stage, 0 = issue."""
+        at = [issue]
+        for stage in range(1, RESULT + 1):
+            register = Signal(micro_op(self._config), name=f"op_{stage}")
+            m.d.sync += register.eq(at[-1])
+            at.append(register)
+        return at
+
+    def _addresses(self, m, at_sum, at_address):
+        """Row addresses, registered for stage ADDRESS; returns whether a word that counts lies outside the memory."""
+        config = self._config
+        wrong = Signal()
+        for j in range(config.window_kernel):
+            register = Signal(ADDRESS_BITS, name=f"row_address_{j}", reset_less=True)
+            m.d.sync += register.eq(at_sum.base_x + at_sum.offset[j])
+            m.d.comb += [
+                self.row_address[j].eq(register),
+                self.row_enable[j].eq(at_address.valid & at_address.row_used[j] & at_address.row_valid[j]),
+            ]
+            for i in range(config.pixels):
+                counts = self.row_enable[j] & at_address.column_valid[i]
+                with m.If(counts & (register + i >= config.scratchpad_words)):
+                    m.d.comb += wrong.eq(1)
+        return wrong
+
+    def _write_side(self, m, results) -> None:
+        wiring.connect(m, results.residual, wiring.flipped(self.residual))
+        m.d.comb += [
+            results.residual_word.eq(self.residual_word),
+            self.result.eq(results.result),
+            self.result_valid.eq(results.result_valid),
+            self.finished.eq(results.finished),
+        ]
+        if self._trace:
+            m.d.comb += self.trace_layer.eq(results.layer)
+            for name in ("acc", "shifted", "product"):
+                m.d.comb += getattr(self, f"trace_{name}").as_value().eq(getattr(results, f"trace_{name}").as_value())

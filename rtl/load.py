@@ -1,0 +1,111 @@
+"""LOAD: external activations into the scratchpad, requests running ahead of the data."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.encoding import Unit, length_units
+from rtl import command as cmd
+from rtl.interfaces import BEAT_BITS
+from rtl.scratchpad import LoadWrite
+from rtl.transfer import BurstRequest, BurstSplitter, RowJob, WordWalk, legal_transfer
+
+JOBS_AHEAD = 4  # commands whose requests may run ahead of the one whose data are written
+
+
+class Load(wiring.Component):
+    """Reads rows and writes them as scratchpad words.
+
+    Members: `command`, `number`, `command_valid`, `command_ready`: from the queue; `may_start`: the waits are met;
+    `base`: of the data region; `request` stream of bursts; `beat` stream of 16 bytes, in request order;
+    `write` stream of LoadWrite; `finished`: pulse per command; `illegal`: a field is out of range; `overflow`: the scratchpad address is too large, `error_number` names the
+    command. Throughput: one word per cycle; `unpack` one pixel per cycle.
+    """
+
+    def __init__(self, *, scratchpad_words: int):
+        self._words = scratchpad_words
+        super().__init__(
+            {
+                "command": In(length_units(Unit.LOAD) * BEAT_BITS),
+                "number": In(cmd.NUMBER_BITS),
+                "command_valid": In(1),
+                "command_ready": Out(1),
+                "may_start": In(1),
+                "base": In(32),
+                "request": Out(stream.Signature(BurstRequest)),
+                "beat": In(stream.Signature(BEAT_BITS)),
+                "write": Out(stream.Signature(LoadWrite)),
+                "finished": Out(1),
+                "illegal": Out(1),
+                "overflow": Out(1),
+                "error_number": Out(cmd.NUMBER_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.splitter = splitter = BurstSplitter()
+        m.submodules.walk = walk = WordWalk()
+        m.submodules.jobs = jobs = fifo.SyncFIFOBuffered(width=RowJob.as_shape().size, depth=JOBS_AHEAD)
+        wiring.connect(m, splitter.o, wiring.flipped(self.request))
+        self._start(m, splitter, jobs)
+        m.d.comb += [
+            walk.i.payload.as_value().eq(jobs.r_data), walk.i.valid.eq(jobs.r_rdy), jobs.r_en.eq(walk.i.ready)
+        ]
+        self._write_words(m, walk)
+        return m
+
+    def _start(self, m, splitter, jobs) -> None:
+        """Hand a command whose waits are met to both walks: runs of bytes outside, rows of words inside."""
+        command = cmd.fields(Unit.LOAD, self.command)
+        start = Signal()
+        job = Signal(RowJob)
+        run = splitter.i.payload
+        m.d.comb += [
+            job[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()
+        ]
+        # The runs of one block follow each other without a gap, so a block is `rows` runs of `width` words.
+        row_units = Mux(command.unpack, (command.width + 3) >> 2, command.width)
+        block = Signal(16)
+        block_address = Signal(33)
+        walking = Signal()
+        m.d.comb += [
+            self.illegal.eq(self.command_valid & ~legal_transfer(command)),
+            start.eq(self.command_valid & legal_transfer(command) & self.may_start & jobs.w_rdy & ~walking),
+            jobs.w_data.eq(job.as_value()),
+            jobs.w_en.eq(start),
+        ]
+        with m.If(start):
+            first = self.base + command.address
+            m.d.sync += [walking.eq(1), block.eq(0), block_address.eq(first)]
+        m.d.comb += [
+            splitter.i.valid.eq(walking),
+            run.address.eq(block_address),
+            run.stride.eq(row_units << 4),
+            run.units.eq(row_units),
+            run.count.eq(command.rows),
+            run.number.eq(self.number),
+        ]
+        with m.If(walking & splitter.i.ready):
+            m.d.sync += [block.eq(block + 1), block_address.eq(block_address + command.external_block_stride)]
+            with m.If(block + 1 == command.blocks):
+                m.d.comb += self.command_ready.eq(1)
+                m.d.sync += walking.eq(0)
+
+    def _write_words(self, m, walk) -> None:
+        """One beat is one word, or with `unpack` the four channels of four pixels."""
+        quarter = walk.column[:2]
+        pixel = self.beat.payload.word_select(quarter, 32)
+        in_range = walk.address < self._words
+        take = Signal()
+        m.d.comb += [
+            self.write.payload.address.eq(walk.address),
+            self.write.payload.data.eq(Mux(walk.unpack, pixel, self.beat.payload)),
+            self.write.valid.eq(walk.valid & self.beat.valid & in_range),
+            take.eq(self.write.valid & self.write.ready),
+            walk.step.eq(take),
+            self.beat.ready.eq(take & (~walk.unpack | (quarter == 3) | walk.last_in_row)),
+            self.finished.eq(take & walk.last),
+            self.overflow.eq(walk.valid & ~in_range),
+            self.error_number.eq(walk.number),
+        ]

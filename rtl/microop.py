@@ -1,0 +1,66 @@
+"""The micro-operation: what the sequencer tells the pipeline to do with one cycle of the array."""
+
+from amaranth.lib import data
+
+from compiler.config import EngineConfig
+
+CONTEXTS = 4  # commands whose results may be under way at once
+
+# Pipeline stages: a micro-operation issued in cycle 0 has these effects in these cycles.
+ADDRESS = 2  # row addresses are presented to the scratchpad
+WORDS = 4  # scratchpad words arrive
+FEED = 5  # masked columns and vectors are registered
+OPERANDS = 6  # the window has shifted; operands are selected
+MULTIPLY = 7  # operands are registered
+SUM = 8  # dot products are registered
+RESULT = 9  # accumulators are registered
+
+
+def micro_op(config: EngineConfig) -> data.StructLayout:
+    """Fields of a micro-operation; K = window_kernel rows, P = pixels.
+
+    valid; feed: shift P columns into the window; compute: multiply and accumulate; first / last of an accumulation.
+    base_x + offset[j]: word address of row j's left word; row_used, row_valid: rows read, rows inside the image;
+    column_valid: columns inside the image; vector_sub / group_sub: which taps / lanes of the word.
+    mode, grid5, wide, pass_number, tap: operand selection. The rest belongs to the result.
+    """
+    rows, pixels = config.window_kernel, config.pixels
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "feed": 1,
+            "compute": 1,
+            "first": 1,
+            "last": 1,
+            "base_x": 16,
+            "offset": data.ArrayLayout(16, rows),
+            "row_used": rows,
+            "row_valid": rows,
+            "column_valid": pixels,
+            "vector_sub": 2,
+            "group_sub": 3,
+            "zero_point": 8,
+            "mode": 2,
+            "grid5": 1,
+            "wide": 1,
+            "pass_number": 4,
+            "tap": 4,
+            "weight_row": 16,
+            "parameter_row": 16,
+            "result": result_tag(config),
+        }
+    )
+
+
+def result_tag(config: EngineConfig) -> data.StructLayout:
+    """Where a result goes: word address of pixel 0, lane group within the word, valid pixels, context, end of command."""
+    return data.StructLayout(
+        {
+            "address": 16,
+            "sub": 3,
+            "pixel_valid": config.pixels,
+            "context": 2,
+            "residual": 1,
+            "command_last": 1,
+        }
+    )

@@ -1,0 +1,103 @@
+"""The read side of the memory port: bursts of three clients in turn, data handed back in request order."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.command import NUMBER_BITS
+from rtl.interfaces import BEAT_BITS, BURST_BEATS, ReadBeat, Request
+from rtl.transfer import BurstRequest
+
+CLIENTS = ("fetch", "weights", "load")
+OUTSTANDING = 64
+
+
+class ReadArbiter(wiring.Component):
+    """Grants fetch first, weights and load in turn; refuses bursts beyond a client's region.
+
+    Members: `request_<client>`, `beat_<client>`, `limit_<client>` (absolute end of its region); `hold`: accept no
+    new burst; `discard`: drop arriving data; `request`, `read_data`: memory side; `outside` / `bus_error` with numbers; `idle`: nothing
+    is outstanding. Throughput: a burst and a beat per cycle. Latency: 1 cycle.
+    """
+
+    def __init__(self):
+        members = {
+            "hold": In(1),
+            "discard": In(1),
+            "request": Out(stream.Signature(Request)),
+            "read_data": In(stream.Signature(ReadBeat)),
+            "outside": Out(1),
+            "outside_number": Out(NUMBER_BITS),
+            "bus_error": Out(1),
+            "bus_error_number": Out(NUMBER_BITS),
+            "idle": Out(1),
+        }
+        for client in CLIENTS:
+            members[f"request_{client}"] = In(stream.Signature(BurstRequest))
+            members[f"beat_{client}"] = Out(stream.Signature(BEAT_BITS))
+            members[f"limit_{client}"] = In(33)
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        tag_layout = data.StructLayout({"client": 2, "length": 4, "number": NUMBER_BITS})
+        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=tag_layout.size, depth=OUTSTANDING)
+        self._grant(m, tags)
+        self._return(m, tags, data.View(tag_layout, tags.r_data))
+        return m
+
+    def _grant(self, m, tags) -> None:
+        requests = [getattr(self, f"request_{client}") for client in CLIENTS]
+        limits = [getattr(self, f"limit_{client}") for client in CLIENTS]
+        turn = Signal()  # 1: load goes before weights
+        chosen = Signal(2)
+        fetch, weights, load = (request.valid for request in requests)
+        with m.If(fetch):
+            m.d.comb += chosen.eq(0)
+        with m.Elif(weights & (~load | ~turn)):
+            m.d.comb += chosen.eq(1)
+        with m.Else():
+            m.d.comb += chosen.eq(2)
+        burst = data.View(BurstRequest, Array(r.payload.as_value() for r in requests)[chosen])
+        limit = Array(limits)[chosen]
+        any_valid = Cat(fetch, weights, load).any()
+        inside = burst.address + ((burst.length + 1) << 4) <= limit
+        free = ~self.request.valid | self.request.ready
+        granted = Signal()
+        m.d.comb += [
+            granted.eq(any_valid & inside & free & tags.w_rdy & ~self.hold),
+            self.outside.eq(any_valid & ~inside),
+            self.outside_number.eq(burst.number),
+            tags.w_data.eq(Cat(chosen, burst.length, burst.number)),
+            tags.w_en.eq(granted),
+        ]
+        for index, request in enumerate(requests):
+            m.d.comb += request.ready.eq(granted & (chosen == index))
+        with m.If(granted):
+            m.d.sync += [
+                self.request.valid.eq(1), self.request.payload.address.eq(burst.address),
+                self.request.payload.length.eq(burst.length), turn.eq(chosen == 1),
+            ]
+        with m.Elif(self.request.ready):
+            m.d.sync += self.request.valid.eq(0)
+
+    def _return(self, m, tags, tag) -> None:
+        beat = Signal(4)
+        beats = [getattr(self, f"beat_{client}") for client in CLIENTS]
+        taken = Signal()
+        client_ready = Array(b.ready for b in beats)[tag.client]
+        m.d.comb += [
+            self.read_data.ready.eq(tags.r_rdy & (client_ready | self.discard)),
+            taken.eq(self.read_data.valid & self.read_data.ready),
+            tags.r_en.eq(taken & (beat == tag.length)),
+            self.bus_error.eq(taken & self.read_data.payload.error & ~self.discard),
+            self.bus_error_number.eq(tag.number),
+            self.idle.eq(~tags.r_rdy & (tags.level == 0) & ~self.request.valid),
+        ]
+        for index, client_beat in enumerate(beats):
+            m.d.comb += [
+                client_beat.payload.eq(self.read_data.payload.data),
+                client_beat.valid.eq(self.read_data.valid & tags.r_rdy & (tag.client == index) & ~self.discard),
+            ]
+        with m.If(taken):
+            m.d.sync += beat.eq(Mux(beat == tag.length, 0, beat + 1))

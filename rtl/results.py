@@ -1,0 +1,223 @@
+"""From accumulators to scratchpad: credits, result FIFO, residual operands, requantizer lanes, result writes."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.config import WORD_BYTES, EngineConfig
+from compiler.encoding import Unit
+from rtl import command as cmd
+from rtl.array import ACC_BITS
+from rtl.interfaces import LayerConstants
+from rtl.microop import CONTEXTS, result_tag
+from rtl.requantizer import RequantizerLane
+from rtl.rows import COMMAND_BITS
+from rtl.scratchpad import WORD_BITS, Scratchpad, results_layout
+from rtl.weights import SHIFT_BITS
+
+DEPTH = 16  # results issued and not yet requantized; at least the pipeline's depth, so that it never limits the rate
+
+
+class Results(wiring.Component):
+    """Everything behind the array.
+
+    A result may be issued while `room`; `takes_room` takes one place, and the result arrives later in `push` with
+    its accumulators and shifts. Residual operands are fetched when the result is issued (`residual_address`). The
+    FIFO cannot overflow: places taken = results in the pipeline + results in the FIFO <= DEPTH.
+
+    Members: `starts_command` + `plan_command` + `context`: constants of the next context; `context_free`;
+    `result`, `result_valid`: to the scratchpad; `finished`: pulse per command; `overflow`: a result's address is outside the scratchpad;
+    `layer`, `stages` (with trace): of the result being written.
+    """
+
+    def __init__(self, config: EngineConfig, *, trace: bool):
+        self._config = config
+        self._trace = trace
+        lanes, pixels, guard = config.lanes, config.pixels, config.guard_bits
+
+        def results(bits):
+            return data.ArrayLayout(data.ArrayLayout(bits, lanes), pixels)
+
+        members = {
+            "room": Out(1),
+            "takes_room": In(1),
+            "wants_residual": In(1),
+            "residual_address": In(16),
+            "residual_sub": In(3),
+            "starts_command": In(1),
+            "plan_command": In(COMMAND_BITS),
+            "context": In(range(CONTEXTS)),
+            "context_free": Out(1),
+            "push": In(1),
+            "acc": In(results(signed(ACC_BITS))),
+            "shift": In(data.ArrayLayout(SHIFT_BITS, lanes)),
+            "tag": In(result_tag(config)),
+            "residual": Out(stream.Signature(16)),
+            "residual_word": In(data.ArrayLayout(WORD_BITS, pixels)),
+            "result": Out(results_layout(config)),
+            "result_valid": Out(1),
+            "finished": Out(1),
+            "overflow": Out(1),
+            "overflow_context": Out(range(CONTEXTS)),
+        }
+        if trace:
+            members |= {
+                "layer": Out(16),
+                "trace_acc": Out(results(ACC_BITS)),
+                "trace_shifted": Out(results(guard + 11)),
+                "trace_product": Out(results(guard + 27)),
+            }
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        self._entry = data.StructLayout(
+            {
+                "acc": self.acc.shape(),
+                "shift": self.shift.shape(),
+                "tag": self.tag.shape(),
+            }
+        )
+        m.submodules.fifo = results = fifo.SyncFIFOBuffered(width=self._entry.size, depth=DEPTH)
+        m.d.comb += [
+            results.w_data.eq(Cat(self.acc.as_value(), self.shift.as_value(), self.tag.as_value())),
+            results.w_en.eq(self.push),
+        ]
+        self._credits(m, results.r_en)
+        constants, layers = self._constants(m)
+        operand, operand_valid, operand_take = self._residual_operands(m)
+        self._requantize(m, results, constants, layers, operand, operand_valid, operand_take)
+        return m
+
+    def _credits(self, m, popped) -> None:
+        taken = Signal(range(DEPTH + 1))
+        m.d.sync += taken.eq(taken + self.takes_room - popped)
+        m.d.comb += self.room.eq(taken != DEPTH)
+
+    def _constants(self, m):
+        """Layer constants of the commands under way, by context; a context is free again when its command finished."""
+        constants = [Signal(LayerConstants, name=f"constants_{i}") for i in range(CONTEXTS)]
+        layers = [Signal(16, name=f"layer_{i}") for i in range(CONTEXTS)]
+        planned = cmd.fields(Unit.COMPUTE, self.plan_command)
+        following = (self.context + 1)[: (CONTEXTS - 1).bit_length()]
+        for i in range(CONTEXTS):
+            with m.If(self.starts_command & (following == i)):
+                m.d.sync += [
+                    constants[i][name].eq(getattr(planned, name)) for name in LayerConstants.as_shape().members
+                ]
+                m.d.sync += layers[i].eq(planned.layer)
+        started = Signal(range(CONTEXTS + 1))
+        m.d.sync += started.eq(started + self.starts_command - self.finished)
+        m.d.comb += self.context_free.eq(started != CONTEXTS)
+        return constants, layers
+
+    def _residual_operands(self, m):
+        """Fetches the residual words of issued results in order; returns (operands[pixel][lane], valid, take)."""
+        config = self._config
+        request_layout = data.StructLayout({"address": 16, "sub": 3})
+        width = config.results * 8
+        m.submodules.residual_requests = requests = fifo.SyncFIFOBuffered(width=request_layout.size, depth=DEPTH)
+        m.submodules.residual_operands = operands = fifo.SyncFIFOBuffered(width=width, depth=DEPTH)
+        request = data.View(request_layout, requests.r_data)
+        accepted = self.residual.valid & self.residual.ready
+        m.d.comb += [
+            requests.w_data.eq(Cat(self.residual_address, self.residual_sub)),
+            requests.w_en.eq(self.takes_room & self.wants_residual),
+            self.residual.payload.eq(request.address),
+            self.residual.valid.eq(requests.r_rdy),
+            requests.r_en.eq(accepted),
+        ]
+        arrives, sub = accepted, request.sub
+        for stage in range(Scratchpad.read_latency):
+            arrives_next, sub_next = Signal(name=f"arrives_{stage}"), Signal(3, name=f"sub_{stage}", reset_less=True)
+            m.d.sync += [arrives_next.eq(arrives), sub_next.eq(sub)]
+            arrives, sub = arrives_next, sub_next
+        sub_bits = (WORD_BYTES // config.lanes - 1).bit_length()
+        parts = [self.residual_word[i].word_select(sub[:sub_bits], config.lanes * 8) for i in range(config.pixels)]
+        take = Signal()
+        m.d.comb += [operands.w_data.eq(Cat(*parts)), operands.w_en.eq(arrives), operands.r_en.eq(take)]
+        return operands.r_data, operands.r_rdy, take
+
+    def _requantize(self, m, results, constants, layers, operand, operand_valid, operand_take) -> None:
+        """`results / requant_lanes` cycles per result, then one write."""
+        config = self._config
+        phases = config.results // config.requant_lanes
+        phase = Signal(range(max(phases, 2)))
+        entry = data.View(self._entry, results.r_data)
+        go, final = Signal(), Signal()
+        m.d.comb += [
+            go.eq(results.r_rdy & (operand_valid | ~entry.tag.residual)),
+            final.eq(go & (phase == phases - 1)),
+            results.r_en.eq(final),
+            operand_take.eq(final & entry.tag.residual),
+        ]
+        with m.If(go):
+            m.d.sync += phase.eq(Mux(final, 0, phase + 1))
+
+        current = Signal(LayerConstants)
+        layer = Signal(16)
+        m.d.comb += [
+            current.eq(Array(c.as_value() for c in constants)[entry.tag.context]),
+            layer.eq(Array(layers)[entry.tag.context]),
+        ]
+        acc = Cat(entry.acc.as_value()).word_select(phase, ACC_BITS * config.requant_lanes) if phases > 1 else (
+            entry.acc.as_value())
+        operands = operand.word_select(phase, 8 * config.requant_lanes) if phases > 1 else operand
+        shifts = Cat(*[entry.shift.as_value()] * config.pixels)
+        shifts = shifts.word_select(phase, SHIFT_BITS * config.requant_lanes) if phases > 1 else shifts
+        lanes = []
+        for r in range(config.requant_lanes):
+            lane = RequantizerLane(guard_bits=config.guard_bits)
+            m.submodules[f"lane_{r}"] = lane
+            lanes.append(lane)
+            m.d.comb += [
+                lane.acc.eq(acc.word_select(r, ACC_BITS)),
+                lane.shift.eq(shifts.word_select(r, SHIFT_BITS)),
+                lane.residual.eq(operands.word_select(r, 8)),
+                lane.constants.eq(current),
+            ]
+        self._write(m, lanes, acc, layer, entry, go, final, phases)
+
+    def _write(self, m, lanes, acc, layer, entry, go, final, phases) -> None:
+        config = self._config
+        latency = lanes[0].latency
+        def delayed(value, name):
+            for stage in range(latency):
+                register = Signal.like(value, name=f"{name}_{stage}")
+                m.d.sync += register.eq(value)
+                value = register
+            return value
+
+        def collected(parts, name):
+            """The parts of all phases, complete in the final one."""
+            now = Cat(*parts)
+            earlier = now[:0]
+            if phases > 1:
+                held = Signal(len(now) * (phases - 1), name=f"{name}_held", reset_less=True)
+                with m.If(delayed(go, f"{name}_go")):
+                    m.d.sync += held.eq(Cat(held, now)[len(now) :])
+                earlier = held
+            return Cat(earlier, now)
+
+        valid = delayed(final, "write_valid")
+        tag = data.View(entry.tag.shape(), delayed(entry.tag.as_value(), "write_tag"))
+        last_pixel = config.pixels - 1
+        in_range = tag.address + (tag.pixel_valid[last_pixel] if last_pixel else 0) < config.scratchpad_words
+        m.d.comb += [
+            self.result.address.eq(tag.address),
+            self.result.sub.eq(tag.sub),
+            self.result.pixel_valid.eq(tag.pixel_valid),
+            self.result.data.as_value().eq(collected([lane.output for lane in lanes], "output")),
+            self.result_valid.eq(valid & in_range),
+            self.overflow.eq(valid & ~in_range),
+            self.overflow_context.eq(tag.context),
+            self.finished.eq(valid & tag.command_last),
+        ]
+        if self._trace:
+            m.d.comb += [
+                self.layer.eq(delayed(layer, "trace_layer")),
+                self.trace_acc.as_value().eq(collected([delayed(acc, "trace_acc")], "acc")),
+                self.trace_shifted.as_value().eq(collected([lane.shifted for lane in lanes], "shifted")),
+                self.trace_product.as_value().eq(collected([lane.product for lane in lanes], "product")),
+            ]

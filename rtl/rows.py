@@ -1,0 +1,180 @@
+"""The row planner: takes COMPUTE commands whose waits are met and prepares their rows, one ahead of the sequencer."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.config import WORD_BYTES, EngineConfig
+from compiler.encoding import Mode, Unit, length_units
+from rtl import command as cmd
+from rtl.interfaces import BEAT_BITS, Cause
+
+COMMAND_BITS = length_units(Unit.COMPUTE) * BEAT_BITS
+
+
+def row_plan(config: EngineConfig) -> data.StructLayout:
+    """One output row of one lane group, ready to be sequenced.
+
+    offset[j], valid[j]: slot offset of input row j and whether it lies in the image; image_row: that of row 0;
+    input_block: block offset of depthwise input; output, residual: word address of column 0; sub: lane group within the
+    word; parameter_row; flags: first row of the command / of its group, last row of the command.
+    """
+    return data.StructLayout(
+        {
+            "offset": data.ArrayLayout(16, config.window_kernel),
+            "valid": config.window_kernel,
+            "image_row": signed(17),
+            "input_block": 16,
+            "output": 16,
+            "residual": 16,
+            "sub": 3,
+            "parameter_row": 16,
+            "first_of_command": 1,
+            "first_of_group": 1,
+            "last_of_command": 1,
+        }
+    )
+
+
+class RowPlanner(wiring.Component):
+    """Walks groups and rows of a command.
+
+    Members: command members as every unit's; `may_start`; `blocked_cause`: why it could not start, passed through to
+    `cause`; `plan`, `plan_command`, `valid`, `take`: the handover; `illegal`: a field is out of range.
+    Throughput: a row every max(3, grid) + 1 cycles.
+    """
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        super().__init__(
+            {
+                "command": In(COMMAND_BITS),
+                "number": In(cmd.NUMBER_BITS),
+                "command_valid": In(1),
+                "command_ready": Out(1),
+                "may_start": In(1),
+                "blocked_cause": In(4),
+                "plan": Out(row_plan(config)),
+                "plan_command": Out(COMMAND_BITS),
+                "valid": Out(1),
+                "take": In(1),
+                "cause": Out(4),
+                "layer": Out(16),
+                "illegal": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        command = cmd.fields(Unit.COMPUTE, self.command)
+        legal = Signal()
+        m.d.comb += [
+            legal.eq(self._legal(command)),
+            self.illegal.eq(self.command_valid & ~legal),
+            self.plan_command.eq(self.command),
+            self.layer.eq(command.layer),
+        ]
+        self._walk(m, command, legal)
+        return m
+
+    def _legal(self, c):
+        """Every field within the range of docs/commands.md."""
+        config = self._config
+        groups_per_block = WORD_BYTES // config.lanes
+        windowed = (c.mode == Mode.WINDOW) | (c.mode == Mode.GATHER)
+        strides = ((c.stride_x == 1) | (c.stride_x == 2)) & ((c.stride_y == 1) | (c.stride_y == 2))
+        grids = (c.grid == 3) | ((c.grid == 5) & (c.mode == Mode.WINDOW) & (config.window_kernel == 5))
+        kernel = (c.kernel_height != 0) & (c.kernel_width != 0) & ((c.mode == Mode.SEQUENTIAL) | (c.vectors != 0))
+        return (
+            strides
+            & Mux(windowed, grids & (c.passes != 0), kernel)
+            & ((c.mode != Mode.GATHER) | Const(config.lanes >= 4))
+            & (c.first_group < groups_per_block)
+            & (c.output_rows != 0) & (c.output_width != 0) & (c.groups != 0)
+            & (c.input_height != 0) & (c.input_width != 0)
+            & ((c.multiplier == 0) | c.multiplier[15])
+            & (c.exponent <= 16)
+            & (c.low <= c.high)
+            & ((c.residual_multiplier <= 1 << 15) | ~c.residual)
+        )
+
+    def _walk(self, m, c, legal) -> None:
+        config = self._config
+        rows = config.window_kernel
+        last_sub = WORD_BYTES // config.lanes - 1
+        plan = self.plan
+        slot = Signal(16)  # slot offset of the row being prepared
+        index = Signal(range(rows + 1))
+        group, row = Signal(16), Signal(16)
+        image_row = Signal(signed(17))
+        output_offset, residual_offset = Signal(16), Signal(16)
+        output_block, residual_block = Signal(16), Signal(16)
+        needed = Mux((c.mode[0] == 1) & (c.grid == 5), 5, 3) if rows == 5 else 3
+        current_row = Signal(signed(18))
+
+        def wrapped(offset, pitch, extent):
+            following = (offset + pitch)[:16]
+            return Mux(following == extent, 0, following)
+
+        start = Signal()
+        m.d.comb += [
+            start.eq(self.command_valid & legal & self.may_start),
+            current_row.eq(image_row + index),
+            plan.image_row.eq(image_row),
+            plan.output.eq(c.output_base + output_block + output_offset),
+            plan.residual.eq(c.residual_base + residual_block + residual_offset),
+            plan.first_of_command.eq((group == 0) & (row == 0)),
+            plan.first_of_group.eq(row == 0),
+            plan.last_of_command.eq((group + 1 == c.groups) & (row + 1 == c.output_rows)),
+            plan.parameter_row.eq(c.parameter_row + group),
+            self.cause.eq(Mux(self.command_valid & legal & ~self.may_start, self.blocked_cause, Cause.PROGRAM)),
+        ]
+
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += [
+                    slot.eq(c.input_row_offset), image_row.eq(c.first_row), index.eq(0), group.eq(0), row.eq(0),
+                    output_offset.eq(c.output_row_offset), residual_offset.eq(c.residual_row_offset),
+                    output_block.eq(0), residual_block.eq(0), plan.input_block.eq(0), plan.sub.eq(c.first_group),
+                ]
+                with m.If(start):
+                    m.next = "PREPARE"
+            with m.State("PREPARE"):
+                for j in range(rows):
+                    with m.If(index == j):
+                        m.d.sync += [
+                            plan.offset[j].eq(slot),
+                            plan.valid[j].eq((current_row >= 0) & (current_row < c.input_height)),
+                        ]
+                m.d.sync += [slot.eq(wrapped(slot, c.input_pitch, c.input_extent)), index.eq(index + 1)]
+                with m.If(index + 1 == needed):
+                    m.next = "READY"
+            with m.State("READY"):
+                m.d.comb += self.valid.eq(1)
+                with m.If(self.take):
+                    m.d.sync += [
+                        index.eq(0),
+                        row.eq(row + 1),
+                        slot.eq(Mux(c.stride_y == 2, plan.offset[2], plan.offset[1])),
+                        image_row.eq(image_row + c.stride_y),
+                        output_offset.eq(wrapped(output_offset, c.output_pitch, c.output_extent)),
+                        residual_offset.eq(wrapped(residual_offset, c.residual_pitch, c.residual_extent)),
+                    ]
+                    with m.If(row + 1 == c.output_rows):
+                        m.d.sync += [
+                            row.eq(0), group.eq(group + 1), slot.eq(c.input_row_offset), image_row.eq(c.first_row),
+                            output_offset.eq(c.output_row_offset), residual_offset.eq(c.residual_row_offset),
+                            plan.sub.eq(plan.sub + 1),
+                        ]
+                        with m.If(plan.sub == last_sub):
+                            m.d.sync += [
+                                plan.sub.eq(0),
+                                plan.input_block.eq(plan.input_block + c.input_block_stride),
+                                output_block.eq(output_block + c.output_block_stride),
+                                residual_block.eq(residual_block + c.residual_block_stride),
+                            ]
+                    with m.If(plan.last_of_command):
+                        m.d.comb += self.command_ready.eq(1)
+                        m.next = "IDLE"
+                    with m.Else():
+                        m.next = "PREPARE"

@@ -1,0 +1,169 @@
+"""STORE: scratchpad rows to external memory, a burst at a time; finished when its write responses are back."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.encoding import Unit, length_units
+from rtl import command as cmd
+from rtl.interfaces import BEAT_BITS, BURST_BEATS, Request, WriteBeat, WriteResponse
+from rtl.scratchpad import ADDRESS_BITS, Scratchpad
+from rtl.transfer import RowJob, WordWalk, legal_transfer
+
+BUFFER_BEATS = 2 * BURST_BEATS  # a burst is requested only when all its beats are here, so an abort leaves none open
+OUTSTANDING = 32
+
+
+class Store(wiring.Component):
+    """Reads scratchpad words, gathers them into bursts, writes them.
+
+    Members: command members as `Load`'s; `base`, `limit`: of the data region (absolute, 33 bits); `read` stream of
+    scratchpad addresses, `word` its answer; `write_request`, `write_data`, `write_response`: the memory side;
+    `finished`: pulse per command; errors `illegal`, `overflow`, `outside`, `bus_error` with `error_number` /
+    `bus_error_number`; `idle`: no burst is open. Throughput: one word per cycle.
+    """
+
+    def __init__(self, *, scratchpad_words: int):
+        self._words = scratchpad_words
+        super().__init__(
+            {
+                "command": In(length_units(Unit.STORE) * BEAT_BITS),
+                "number": In(cmd.NUMBER_BITS),
+                "command_valid": In(1),
+                "command_ready": Out(1),
+                "may_start": In(1),
+                "hold": In(1),
+                "base": In(32),
+                "limit": In(33),
+                "read": Out(stream.Signature(ADDRESS_BITS)),
+                "word": In(BEAT_BITS),
+                "write_request": Out(stream.Signature(Request)),
+                "write_data": Out(stream.Signature(WriteBeat)),
+                "write_response": In(stream.Signature(WriteResponse, always_ready=True)),
+                "finished": Out(1),
+                "overflow": Out(1),
+                "outside": Out(1),
+                "illegal": Out(1),
+                "error_number": Out(cmd.NUMBER_BITS),
+                "bus_error": Out(1),
+                "bus_error_number": Out(cmd.NUMBER_BITS),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.walk = walk = WordWalk()
+        command = cmd.fields(Unit.STORE, self.command)
+        m.d.comb += [
+            walk.i.payload[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()
+        ]
+        m.d.comb += [
+            walk.i.valid.eq(self.command_valid & legal_transfer(command) & self.may_start & ~self.hold),
+            self.illegal.eq(self.command_valid & ~legal_transfer(command)),
+            self.command_ready.eq(walk.i.valid & walk.i.ready),
+        ]
+        address, block_stride = self._external_address(m, walk, command)
+        self._bursts(m, walk, address)
+        return m
+
+    def _external_address(self, m, walk, command):
+        """The external byte address of the current word: contiguous within a block, `external_block_stride` between."""
+        address, block = Signal(33), Signal(33)
+        stride, rows, row = Signal(32), Signal(16), Signal(16)
+        with m.If(self.command_ready):
+            first = self.base + command.address
+            m.d.sync += [
+                address.eq(first), block.eq(first), stride.eq(command.external_block_stride), rows.eq(command.rows),
+                row.eq(0),
+            ]
+        with m.Elif(walk.step):
+            m.d.sync += address.eq(address + 16)
+            with m.If(walk.last_in_row):
+                m.d.sync += row.eq(row + 1)
+                with m.If(row + 1 == rows):
+                    m.d.sync += [row.eq(0), address.eq(block + stride), block.eq(block + stride)]
+        return address, stride
+
+    def _bursts(self, m, walk, address) -> None:
+        beat_layout = data.StructLayout({"data": BEAT_BITS, "last": 1})
+        burst_layout = data.StructLayout({"address": 32, "length": 4})
+        tag_layout = data.StructLayout({"command_last": 1, "number": 16})
+        m.submodules.beats = beats = fifo.SyncFIFOBuffered(width=beat_layout.size, depth=BUFFER_BEATS)
+        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=burst_layout.size, depth=BUFFER_BEATS)
+        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=tag_layout.size, depth=OUTSTANDING)
+
+        # Words in the walk's pipeline and in the buffer never exceed its depth.
+        used = Signal(range(BUFFER_BEATS + 1))
+        open_bursts = Signal(range(OUTSTANDING + 1))
+        in_range = walk.address < self._words
+        inside = address + 16 <= self.limit
+        burst_start = Signal(32)
+        length = Signal(4)
+        burst_last = (address[4:8] == 15) | walk.last_in_row
+        can_go = Signal()
+        m.d.comb += [
+            can_go.eq(walk.valid & in_range & inside & (used < BUFFER_BEATS) & (open_bursts < OUTSTANDING)
+                      & ~self.hold),
+            self.read.payload.eq(walk.address),
+            self.read.valid.eq(can_go),
+            walk.step.eq(can_go & self.read.ready),
+            self.overflow.eq(walk.valid & ~in_range),
+            self.outside.eq(walk.valid & ~inside),
+            self.error_number.eq(walk.number),
+        ]
+        with m.If(walk.step):
+            m.d.sync += length.eq(Mux(burst_last, 0, length + 1))
+            with m.If(length == 0):
+                m.d.sync += burst_start.eq(address)
+
+        stage_layout = data.StructLayout({"valid": 1, "last": 1, "address": 32, "length": 4, "tag": tag_layout})
+        stage = Signal(stage_layout)
+        m.d.comb += [
+            stage.valid.eq(walk.step),
+            stage.last.eq(burst_last),
+            stage.address.eq(Mux(length == 0, address, burst_start)),
+            stage.length.eq(length),
+            stage.tag.command_last.eq(walk.last),
+            stage.tag.number.eq(walk.number),
+        ]
+        for latency in range(Scratchpad.read_latency):
+            register = Signal(stage_layout, name=f"stage_{latency}")
+            m.d.sync += register.eq(stage)
+            stage = register
+        burst_complete = stage.valid & stage.last
+        m.d.comb += [
+            beats.w_data.eq(Cat(self.word, stage.last)),
+            beats.w_en.eq(stage.valid),
+            requests.w_data.eq(Cat(stage.address, stage.length)),
+            requests.w_en.eq(burst_complete),
+            tags.w_data.eq(stage.tag.as_value()),
+            tags.w_en.eq(burst_complete),
+        ]
+        started = walk.step & burst_last
+        answered = self.write_response.valid
+        taken = self.write_data.valid & self.write_data.ready
+        m.d.sync += [used.eq(used + walk.step - taken), open_bursts.eq(open_bursts + started - answered)]
+
+        request = data.View(burst_layout, requests.r_data)
+        # Beats leave only for bursts whose last beat is in the buffer.
+        whole_bursts = Signal(range(BUFFER_BEATS + 1))
+        sent_last = taken & self.write_data.payload.last
+        m.d.sync += whole_bursts.eq(whole_bursts + burst_complete - sent_last)
+        m.d.comb += [
+            self.write_request.payload.address.eq(request.address),
+            self.write_request.payload.length.eq(request.length),
+            self.write_request.valid.eq(requests.r_rdy),
+            requests.r_en.eq(self.write_request.ready),
+            self.write_data.payload.as_value().eq(beats.r_data),
+            self.write_data.valid.eq(beats.r_rdy & (whole_bursts != 0)),
+            beats.r_en.eq(taken),
+        ]
+        tag = data.View(tag_layout, tags.r_data)
+        m.d.comb += [
+            tags.r_en.eq(answered),
+            self.finished.eq(answered & tag.command_last),
+            self.bus_error.eq(answered & self.write_response.payload.error),
+            self.bus_error_number.eq(tag.number),
+            self.idle.eq(open_bursts == 0),
+        ]

@@ -1,0 +1,198 @@
+"""WEIGHTS: weight and parameter rows from external memory into their on-chip memories."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from compiler.config import EngineConfig
+from compiler.encoding import Unit, length_units
+from rtl import command as cmd
+from rtl.interfaces import BEAT_BITS
+from rtl.transfer import BurstRequest, BurstSplitter
+
+JOBS_AHEAD = 8
+
+BIAS_BITS, SHIFT_BITS = 32, 4
+
+
+class WeightMemory(wiring.Component):
+    """Rows of lanes * taps INT8 weights, written 16 bytes at a time, read whole.
+
+    Members: write_unit (16-byte unit number), write_data, write_enable; read_row, read_data (`read_latency` cycles later).
+    """
+
+    read_latency = 2
+
+    def __init__(self, config: EngineConfig):
+        self._row_bits = config.weight_row_bytes * 8
+        self._physical_bits = max(self._row_bits, BEAT_BITS)
+        self._rows_per_word = self._physical_bits // self._row_bits
+        self._depth = config.weight_rows // self._rows_per_word
+        self._units_per_word = self._physical_bits // BEAT_BITS
+        super().__init__(
+            {
+                "write_unit": In(range(self._depth * self._units_per_word)),
+                "write_data": In(BEAT_BITS),
+                "write_enable": In(1),
+                "read_row": In(range(config.weight_rows)),
+                "read_data": Out(self._row_bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=self._physical_bits, depth=self._depth, init=[])
+        write, read = memory.write_port(granularity=BEAT_BITS), memory.read_port()
+        unit_bits = (self._units_per_word - 1).bit_length()
+        row_bits = (self._rows_per_word - 1).bit_length()
+        m.d.comb += [
+            write.addr.eq(self.write_unit[unit_bits:]),
+            write.data.eq(Cat(*[self.write_data] * self._units_per_word)),
+            write.en.eq(Mux(self.write_enable, 1 << self.write_unit[:unit_bits] if unit_bits else 1, 0)),
+            read.addr.eq(self.read_row[row_bits:]),
+            read.en.eq(1),
+        ]
+        if row_bits:
+            part = Signal(row_bits)
+            m.d.sync += [part.eq(self.read_row[:row_bits])]
+            m.d.sync += self.read_data.eq(read.data.word_select(part, self._row_bits))
+        else:
+            m.d.sync += self.read_data.eq(read.data)
+        return m
+
+
+class ParameterMemory(wiring.Component):
+    """Rows of `lanes` int32 biases and 4-bit shifts; 36 bits per channel.
+
+    Members: write_row, write_unit (16-byte unit within the row), write_data, write_enable; read_row;
+    bias[lane], shift[lane] `read_latency` cycles later.
+    """
+
+    read_latency = 2
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        self._units = config.parameter_row_bytes // 16
+        super().__init__(
+            {
+                "write_row": In(range(config.parameter_rows)),
+                "write_unit": In(range(self._units + 1)),
+                "write_data": In(BEAT_BITS),
+                "write_enable": In(1),
+                "read_row": In(range(config.parameter_rows)),
+                "bias": Out(data.ArrayLayout(BIAS_BITS, config.lanes)),
+                "shift": Out(data.ArrayLayout(SHIFT_BITS, config.lanes)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        lanes, depth = self._config.lanes, self._config.parameter_rows
+        bias_width = lanes * BIAS_BITS
+        chunk = min(bias_width, BEAT_BITS)
+        m.submodules.biases = biases = Memory(shape=bias_width, depth=depth, init=[])
+        m.submodules.shifts = shifts = Memory(shape=lanes * SHIFT_BITS, depth=depth, init=[])
+        bias_write, shift_write = biases.write_port(granularity=chunk), shifts.write_port()
+        bias_read, shift_read = biases.read_port(), shifts.read_port()
+        bias_units = bias_width // chunk
+        shift_unit = bias_units if lanes >= 4 else 0
+        shift_low = 0 if lanes >= 4 else 64
+        m.d.comb += [
+            bias_write.addr.eq(self.write_row),
+            shift_write.addr.eq(self.write_row),
+            bias_write.data.eq(Cat(*[self.write_data[:chunk]] * bias_units)),
+            shift_write.data.eq(self.write_data[shift_low:]),
+            bias_write.en.eq(Mux(self.write_enable & (self.write_unit < bias_units), 1 << self.write_unit, 0)),
+            shift_write.en.eq(self.write_enable & (self.write_unit == shift_unit)),
+            bias_read.addr.eq(self.read_row),
+            shift_read.addr.eq(self.read_row),
+            bias_read.en.eq(1),
+            shift_read.en.eq(1),
+        ]
+        m.d.sync += [self.bias.as_value().eq(bias_read.data), self.shift.as_value().eq(shift_read.data)]
+        return m
+
+
+class Weights(wiring.Component):
+    """Streams bytes into the weight memory (row `row` on, wrapping) or the parameter memory.
+
+    Members as `Load`'s; the writes go to `unit` / `parameter_*` members, wired to the two memories. Throughput: one beat per cycle.
+    """
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        total = config.weight_rows * config.weight_row_bytes // 16
+        super().__init__(
+            {
+                "command": In(length_units(Unit.WEIGHTS) * BEAT_BITS),
+                "number": In(cmd.NUMBER_BITS),
+                "command_valid": In(1),
+                "command_ready": Out(1),
+                "may_start": In(1),
+                "base": In(32),
+                "request": Out(stream.Signature(BurstRequest)),
+                "beat": In(stream.Signature(BEAT_BITS)),
+                "weight_unit": Out(range(total)),
+                "weight_enable": Out(1),
+                "parameter_row": Out(range(config.parameter_rows)),
+                "parameter_unit": Out(range(config.parameter_row_bytes // 16 + 1)),
+                "parameter_enable": Out(1),
+                "finished": Out(1),
+                "illegal": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.splitter = splitter = BurstSplitter()
+        wiring.connect(m, splitter.o, wiring.flipped(self.request))
+        command = cmd.fields(Unit.WEIGHTS, self.command)
+        job_layout = data.StructLayout({"row": 16, "parameters": 1, "length": 20})
+        m.submodules.jobs = jobs = fifo.SyncFIFOBuffered(width=job_layout.size, depth=JOBS_AHEAD)
+        start, legal, go = Signal(), Signal(), Signal()
+        run = splitter.i.payload
+        m.d.comb += [
+            legal.eq((command.length != 0) & (command.address[:4] == 0)),
+            self.illegal.eq(self.command_valid & ~legal),
+            go.eq(self.command_valid & legal & self.may_start & jobs.w_rdy),
+            start.eq(go & splitter.i.ready),
+            self.command_ready.eq(start),
+            splitter.i.valid.eq(go),
+            run.address.eq(self.base + command.address),
+            run.units.eq(command.length),
+            run.count.eq(1),
+            run.number.eq(self.number),
+            jobs.w_en.eq(start),
+            jobs.w_data.eq(Cat(command.row, command.parameters, command.length)),
+        ]
+        self._write(m, data.View(job_layout, jobs.r_data), jobs)
+        return m
+
+    def _write(self, m, job, jobs) -> None:
+        """Each beat goes to the next unit of the job's memory; a parameter row takes `parameter_row_bytes / 16` units."""
+        config = self._config
+        done_units = Signal(20)
+        unit_in_row = Signal.like(self.parameter_unit)
+        row = Signal(16)
+        last = done_units + 1 == job.length
+        take = Signal()
+        row_bytes = config.weight_row_bytes
+        row_start = (job.row * row_bytes) // 16 if row_bytes < 16 else job.row << (row_bytes // 16 - 1).bit_length()
+        m.d.comb += [
+            self.beat.ready.eq(jobs.r_rdy),
+            take.eq(jobs.r_rdy & self.beat.valid),
+            self.weight_unit.eq(row_start + done_units),
+            self.weight_enable.eq(take & ~job.parameters),
+            self.parameter_row.eq(job.row + row),
+            self.parameter_unit.eq(unit_in_row),
+            self.parameter_enable.eq(take & job.parameters),
+            self.finished.eq(take & last),
+            jobs.r_en.eq(take & last),
+        ]
+        with m.If(take):
+            m.d.sync += [done_units.eq(done_units + 1), unit_in_row.eq(unit_in_row + 1)]
+            with m.If(unit_in_row + 1 == config.parameter_row_bytes // 16):
+                m.d.sync += [unit_in_row.eq(0), row.eq(row + 1)]
+            with m.If(last):
+                m.d.sync += [done_units.eq(0), unit_in_row.eq(0), row.eq(0)]
