@@ -14,9 +14,9 @@ STAGES = ("amount", "coarse", "fine", "saturated", "product", "sum", "offset", "
 class RequantizerLane(wiring.Component):
     """y = clamp(floor((t M + r + 2^(15+G)) / 2^(16+G)) + z_y, low, high).
 
-    t = sat_T(floor(acc 2^G / 2^(shift + exponent))). With `residual` (and constants.residual set) r = (u - z_u) M_u 2^(G+1), else 0. Any multiplier, exponent and
-    residual multiplier the ports can carry is computed exactly as written, except that shift + exponent must stay
-    in 0..31 (exponent 0..16).
+    t = sat_T(floor(acc 2^G / 2^(shift + exponent))). With `residual` (and constants.residual set)
+    r = (u - z_u) M_u 2^(G+1), else 0. Any multiplier, exponent and residual multiplier that the ports can carry is
+    computed exactly as written, as long as shift + exponent stays in 0..31 (exponent 0..16).
 
     Latency: `latency` cycles, registers behind every stage. Throughput: one result per cycle; there is no flow
     control, because whoever issues must know where the result goes anyway (credits, rtl/results.py). Constants may
@@ -124,7 +124,7 @@ class RequantizerLane(wiring.Component):
         if not self._with_residual:
             return Const(half, signed(25))
         difference = Signal(signed(9), reset_less=True)
-        u = self._delayed(m, "residual", self.residual, None, "coarse")
+        u = self._delayed(m, "operand", self.residual, None, "coarse")
         m.d.sync += difference.eq(u - self._constant(m, "residual_zero_point", "coarse"))
 
         residual_product = Signal(signed(25), reset_less=True)

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The requantizer lane against exact Python integers written here and against golden, all stages."""
 
 import random
@@ -76,8 +77,7 @@ def run_lane(lane: RequantizerLane, items: list[dict]) -> list[tuple[int, int, i
                 ctx.set(lane.shift, item["shift"])
                 if hasattr(lane, "residual"):
                     ctx.set(lane.residual, item["u"])
-                for name in LayerConstants.as_shape().members:
-                    ctx.set(getattr(lane.constants, name), item[name])
+                ctx.set(lane.constants, {name: item[name] for name in LayerConstants.as_shape().members})
             await ctx.tick()
             if cycle >= lane.latency - 1 and len(results) < len(items):
                 results.append((ctx.get(lane.shifted), ctx.get(lane.product), ctx.get(lane.output)))
@@ -94,7 +94,7 @@ def run_lane(lane: RequantizerLane, items: list[dict]) -> list[tuple[int, int, i
 def test_every_stage_equals_golden(guard_bits, residual):
     seed = 20 * guard_bits + residual
     rng = random.Random(seed)
-    items = corners() + [drawn(rng) for _ in range(2000)]
+    items = rng.sample(corners(), 300) + [drawn(rng) for _ in range(500)]
     if not residual:
         items = [item | {"residual": 0} for item in items]
     got = run_lane(RequantizerLane(guard_bits=guard_bits, residual=residual), items)
@@ -116,7 +116,6 @@ def test_hand_computed():
     assert run_lane(RequantizerLane(), [item])[0][2] == 29
 
 
-@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_other_guard_bits_are_refused():
     with pytest.raises(ValueError, match="guard_bits = 6"):
         RequantizerLane(guard_bits=6)
