@@ -56,7 +56,10 @@ class Builder:
         """The view with its pending padding carried out by an identity depthwise convolution."""
         if not any(view.pad):
             return view
-        name = f"{view.tensor}.pad"
+        return self.identity(view, f"{view.tensor}.pad")
+
+    def identity(self, view: View, name: str) -> View:
+        """An identity depthwise 1x1 convolution, which also carries out any pending padding."""
         return self._depthwise(view, *_identity(view), name, name)
 
     def _depthwise(

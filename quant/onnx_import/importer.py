@@ -49,7 +49,11 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """An imported network: the float graph, the same as an ONNX model (batch dynamic, NCHW), and the report."""
+    """An imported network: the float graph, the same as an ONNX model (batch dynamic, NCHW), and the report.
+
+    input_view: how the file lays out its input. output_views: tensor in the file -> graph tensor and layout, for each
+    output of the file or, where a tail was cut off, the tensor before it.
+    """
 
     graph: Graph
     model: onnx.ModelProto = field(repr=False)
@@ -141,15 +145,17 @@ def _agree(walker: Walker, start: View, order: str, preprocessing: Preprocessing
 
 
 def _outputs(walker: Walker, graph: onnx.GraphProto) -> tuple[dict[str, View], list[str]]:
-    """The view behind each of the file's outputs, and the operators left to the host."""
+    """The view behind each of the file's outputs (before its tail), and the operators left to the host."""
     views: dict[str, View] = {}
     tail: list[str] = []
     for info in graph.output:
-        value = walker.read(None, info.name)
+        value, name = walker.read(None, info.name), info.name
         if isinstance(value, Tail):
             tail += [t for t in value.operators if t not in tail]
-            value = value.view
-        views[info.name] = _output(walker, info.name, value)
+            if value.view.tensor not in walker.builder.producers:
+                raise WesnpuError(f"{value.operators[0]}: nothing is before it; supported: it at a network's end")
+            value, name = value.view, value.source
+        views[name] = _output(walker, name, value)
     return views, tail
 
 
@@ -169,7 +175,7 @@ def _output(walker: Walker, name: str, value: Value | None) -> View:
         raise WesnpuError(f"output '{name}' does not depend on the network's input; supported: outputs that do")
     view = walker.builder.settle(value)
     if view.tensor not in walker.builder.producers:
-        raise WesnpuError(f"output '{name}' is the network's input itself; supported: computed outputs")
+        view = walker.builder.identity(view, name)
     if len(view.dims) == 4 and not is_nchw(view):
         walker.builder.warnings.append(f"output '{name}' is not (N, C, H, W) in the model; the network gives (C, H, W)")
     return view

@@ -10,7 +10,6 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from golden.errors import WesnpuError
-from quant.onnx_import.shapes import FLOATS
 
 OLDEST_READ, OLDEST_TESTED = 7, 11
 SHAPE_READERS = frozenset(("Shape", "Size"))
@@ -88,8 +87,8 @@ def image_info(graph: GraphProto) -> ValueInfoProto:
         names = ", ".join(f"'{i.name}'" for i in inputs) or "none"
         raise WesnpuError(f"the network has {len(inputs)} inputs ({names}); supported: one")
     kind = inputs[0].type.tensor_type.elem_type
-    if kind not in FLOATS:
-        raise WesnpuError(f"input '{inputs[0].name}' is {TensorProto.DataType.Name(kind)}; supported: FLOAT")
+    if kind != TensorProto.FLOAT:
+        raise WesnpuError(f"input '{inputs[0].name}' is {TensorProto.DataType.Name(kind)}; supported: FLOAT (float32)")
     return inputs[0]
 
 

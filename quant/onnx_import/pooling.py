@@ -19,6 +19,7 @@ def average_pool(step: Step) -> View:
         step.refuse(f"count_include_pad 0 with padding {pads}", "count_include_pad 1, or no padding")
     size = windows.output_size(step, view, kernel, stride, pads)
     _no_ceiling(step, view, kernel, stride, pads)
+    view = _small_pads(step, view, kernel, pads)
     pads = windows.add(view.pad, pads)
     node = Pool(step.name, view.tensor, step.output, kernel, stride, pads)
     return step.builder.emit(node, view.sizes[0], (view.sizes[1], *size))
@@ -59,5 +60,12 @@ def reduce_mean(step: Step) -> View:
 def _mean(step: Step, view: View, axes: list[str] | str) -> View:
     n, c, h, w = view.sizes
     kernel = (h if "H" in axes else 1, w if "W" in axes else 1)
+    view = _small_pads(step, view, kernel, (0, 0, 0, 0))
     node = Pool(step.name, view.tensor, step.output, kernel, (1, 1), view.pad)
     return step.builder.emit(node, n, (c, h // kernel[0], w // kernel[1]))
+
+
+def _small_pads(step: Step, view: View, kernel: tuple[int, int], pads: windows.Padding) -> View:
+    """The view, its pending padding carried out if the sum is not below the kernel, which onnxruntime would refuse."""
+    small = all(pad < size for pad, size in zip(windows.add(view.pad, pads), kernel * 2, strict=True))
+    return view if small else step.builder.settle(view)

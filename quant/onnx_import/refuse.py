@@ -9,7 +9,8 @@ from golden.errors import WesnpuError
 SUPPORTED = (
     "Conv, BatchNormalization, Relu, Clip, Add/Sub/Mul/Div with per-channel constants, Add of two tensors, "
     "AveragePool, GlobalAveragePool, ReduceMean over space, Gemm, MatMul, Pad, "
-    "Flatten, Reshape, Squeeze, Unsqueeze, Transpose, Identity, Dropout, Cast; Softmax, LogSoftmax, Sigmoid, ArgMax at the end"
+    "Flatten, Reshape, Squeeze, Unsqueeze, Transpose, Identity, Dropout, Cast; at the "
+    "end Softmax, LogSoftmax, Sigmoid, ArgMax"
 )
 QUANTIZED = frozenset(
     (

@@ -11,7 +11,7 @@ CONTINUES = BEGINS | {"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsq
 def begin(step: Step) -> Tail:
     """Cut: the host computes this operator from the tensor before it."""
     view: View = step.settled()
-    return Tail(view, (str(step),))
+    return Tail(view, step.node.input[0], (str(step),))
 
 
 def carry_on(step: Step) -> Tail:
@@ -23,4 +23,4 @@ def carry_on(step: Step) -> Tail:
             f"it uses {tail.operators[0]} inside the network",
             f"{', '.join(sorted(BEGINS))} at the end only, where the host computes them",
         )
-    return Tail(tail.view, (*tail.operators, str(step)))
+    return Tail(tail.view, tail.source, (*tail.operators, str(step)))

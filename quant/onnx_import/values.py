@@ -56,9 +56,10 @@ class View:
 
 @dataclass(frozen=True)
 class Tail:
-    """An ONNX tensor that the host computes: `view` before the tail, the names of the operators cut off."""
+    """An ONNX tensor that the host computes: `view` is ONNX tensor `source`, then come the operators cut off."""
 
     view: View
+    source: str
     operators: tuple[str, ...]
 
 

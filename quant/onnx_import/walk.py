@@ -69,7 +69,9 @@ class Walker:
             if node.op_type in QUANTIZED:
                 refuse_operator(node)
             inputs = [self.read(node, name) for name in node.input]
-            for name, value in zip(node.output, self._outputs(node, inputs), strict=False):
+            for name, value in zip(node.output, self._checked(node, inputs), strict=False):
+                if name in self.values:
+                    raise WesnpuError(f"{label(node)}: tensor '{name}' is produced twice")
                 self.values[name] = value
 
     def read(self, node: NodeProto | None, name: str) -> Value | None:
@@ -83,6 +85,14 @@ class Walker:
         if isinstance(value, View) and self.uses[name] > 1:
             return replace(value, exclusive=False)
         return value
+
+    def _checked(self, node: NodeProto, inputs: list[Value | None]) -> list[Value]:
+        try:
+            return self._outputs(node, inputs)
+        except WesnpuError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
+            raise WesnpuError(f"{label(node)}: malformed node ({type(error).__name__}: {error})") from error
 
     def _outputs(self, node: NodeProto, inputs: list[Value | None]) -> list[Value]:
         if node.op_type == "If":
