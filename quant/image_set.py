@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from golden.errors import WesnpuError
 from golden.network import Preprocessing
-from quant.preprocess import preprocess
+from quant.preprocess import pixels
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff", ".webp"))
 
@@ -40,28 +40,29 @@ class ImageSet:
         return all(label is not None for label in self.labels)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        """(index, float32 (C, H, W)) of every readable image; WesnpuError when none can be read or one is too small."""
+        """(index, uint8 (C, H, W)) of every readable image, resized, cropped and in channel order.
+
+        WesnpuError when none can be read or one is too small.
+        """
         self.unreadable, done = [], 0
         for index, (name, source) in enumerate(zip(self.names, self.sources, strict=True)):
             image = self._open(name, source)
             if image is not None:
                 done += 1
-                yield index, preprocess(image, self.how, name)
+                yield index, pixels(image, self.how, name)
         if not done:
             raise WesnpuError(f"none of {len(self)} images can be read; the first: {': '.join(self.unreadable[0])}")
 
-    def batches(self, size: int) -> Iterator[tuple[np.ndarray, list[int]]]:
-        """(float32 (N, C, H, W), indices), N = size but for the last."""
+    def read(self, progress: Callable[[int], None] | None = None) -> tuple[np.ndarray, list[int]]:
+        """uint8 (N, C, H, W) of all readable images and their indices; progress is called with how many are done."""
         images: list[np.ndarray] = []
         indices: list[int] = []
         for index, image in self:
             images.append(image)
             indices.append(index)
-            if len(images) == size:
-                yield np.stack(images), indices
-                images, indices = [], []
-        if images:
-            yield np.stack(images), indices
+            if progress is not None:
+                progress(index + 1)
+        return np.stack(images), indices
 
     def subset(self, indices: Sequence[int]) -> "ImageSet":
         """The images of the given indices, in that order."""

@@ -17,7 +17,7 @@ PYTHON = VENV / "bin" / "python"
 PROJECT, LOCK, STAMP = ROOT / "pyproject.toml", ROOT / "requirements.lock", VENV / "wesnpu.stamp"
 EXTRAS = "quant,sim,prove,dev"
 OLDEST = (3, 11)
-PIP = [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+PIP = [str(PYTHON), "-m", "pip", "-qq", "--disable-pip-version-check", "--no-input"]
 TOOLS = {"g++": "compiles the simulated engine", "make": "builds it", "perl": "runs Verilator's driver"}
 LOCK_HEADER = "# What `make setup` installs, written by `make lock` from pyproject.toml; edit that, not this.\n"
 
@@ -67,7 +67,7 @@ def lock() -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         wanted = f"{ROOT}[{EXTRAS}]"
-        flags = ["--dry-run", "--ignore-installed", "--report", report]
+        flags = ["--dry-run", "--ignore-installed", "--report", str(report)]
         subprocess.run([*PIP, "install", *flags, wanted], check=True)
         found = [entry["metadata"] for entry in json.loads(report.read_text())["install"]]
     lines = sorted((f"{m['name']}=={m['version']}" for m in found if m["name"] != "wesnpu"), key=str.lower)

@@ -1,0 +1,102 @@
+"""import, quantize, eval and inspect on a small network: what they print is what is so."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from golden.file import load_network
+from quant.recipe import RECIPES
+from tests.cli import SIZE, float_model, pictures, run
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return float_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return pictures(tmp_path / "images")
+
+
+@pytest.fixture
+def network(tmp_path: Path, model: Path, images: Path) -> Path:
+    path = tmp_path / "tiny.npz"
+    assert run("quantize", model, "--calib", images, "-o", path).exit_code == 0
+    return path
+
+
+def test_import_tells_layers_and_their_work(model: Path) -> None:
+    shown = run("import", model)
+    assert shown.exit_code == 0
+    assert "1 Conv, 1 Relu, 1 GlobalAveragePool" in shown.output
+    assert re.search(r"first +dense +3x3 +1x1 +1x8x8 +4x8x8 +0\.\. +2,304 +36\b", shown.output)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_quantize_writes_a_network_of_every_recipe(recipe: str, tmp_path: Path, model: Path, images: Path) -> None:
+    path = tmp_path / "net.npz"
+    assert run("quantize", model, "--calib", images, "--recipe", recipe, "-o", path).exit_code == 0
+    network = load_network(path)
+    assert network.name == "tiny" and network.provenance["recipe"] == recipe
+    assert network.provenance["calibration_images"] == 6
+
+
+def test_quantize_twice_gives_the_same_bytes(tmp_path: Path, network: Path, model: Path, images: Path) -> None:
+    again = tmp_path / "again.npz"
+    run("quantize", model, "--calib", images, "-o", again)
+    assert again.read_bytes() == network.read_bytes()
+
+
+def test_preprocessing_options_are_kept_in_the_file(tmp_path: Path, model: Path, images: Path) -> None:
+    path = tmp_path / "net.npz"
+    options = ["--mean", "0.5", "--std", "0.25", "--value-range", 255, "--resize", 9, "--channel-order", "L"]
+    assert run("quantize", model, "--calib", images, *options, "-o", path).exit_code == 0
+    how = load_network(path).preprocessing
+    assert how is not None
+    assert (how.mean, how.std, how.value_range, how.resize) == ((0.5,), (0.25,), 255.0, 9)
+
+
+def test_class_names_are_kept_in_the_file(tmp_path: Path, model: Path, images: Path) -> None:
+    path, names = tmp_path / "net.npz", tmp_path / "names.txt"
+    names.write_text("ant\nbee\ncat\ndog\n")
+    assert run("quantize", model, "--calib", images, "--labels", names, "-o", path).exit_code == 0
+    assert load_network(path).labels == ("ant", "bee", "cat", "dog")
+
+
+def test_eval_counts_what_golden_computes(network: Path, model: Path, images: Path) -> None:
+    shown = run("eval", network, "--images", images, "--float", model)
+    assert shown.exit_code == 0
+    assert "6 images" in shown.output
+    top1, of_float, agrees = (int(n) for n in re.findall(r"\((\d+) of 6\)", shown.output))
+    assert agrees >= 6 - abs(top1 - of_float) - 1 and "agrees with float" in shown.output
+
+
+def test_eval_of_one_array_of_an_archive(tmp_path: Path, network: Path) -> None:
+    rng = np.random.default_rng(7)
+    pixels = rng.integers(0, 256, (5, SIZE, SIZE, 1), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", images=pixels[:2], labels=np.array([0, 1]), others=pixels)
+    assert "2 images" in run("eval", network, "--images", tmp_path / "set.npz").output
+    shown = run("eval", network, "--images", f"{tmp_path / 'set.npz'}:others")
+    assert "5 images" in shown.output and "5 images have no label" in shown.stderr
+
+
+def test_limit_takes_the_first_images(network: Path, images: Path) -> None:
+    assert "4 images" in run("eval", network, "--images", images, "--limit", 4).output
+
+
+def test_inspect_shows_every_layer(network: Path, model: Path, images: Path) -> None:
+    shown = run("inspect", network, "--float", model, "--images", images)
+    assert shown.exit_code == 0 and "SQNR dB" in shown.output
+    for layer in load_network(network).layers:
+        line = next(line for line in shown.output.splitlines() if line.startswith(layer.name))
+        assert f" {layer.requantizer.multiplier} " in line  # type: ignore[attr-defined]
+        counts = [int(count) for count in re.findall(r"\d+:(\d+)", line)]
+        assert sum(counts) == layer.channels
+
+
+def test_inspect_without_images_shows_no_sqnr(network: Path) -> None:
+    shown = run("inspect", network)
+    assert shown.exit_code == 0 and "SQNR" not in shown.output

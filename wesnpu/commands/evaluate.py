@@ -1,0 +1,73 @@
+"""``wesnpu eval``: a quantized network on images, in exact integers, beside the float network it came from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from golden.errors import WesnpuError
+from golden.file import load_network
+from golden.network import Network
+from golden.preprocessing import Preprocessing
+from quant.evaluate import float_scores, scores
+from quant.graph import Graph
+from quant.onnx_import import import_onnx
+from wesnpu import console, options
+from wesnpu.image_files import Pictures, read_pictures
+
+FloatModel = Annotated[Path | None, typer.Option("--float", help="Float network to compare with, an ONNX file.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on it.")]
+
+
+def evaluate(
+    network: options.NetworkFile,
+    images: options.Images,
+    float_model: FloatModel = None,
+    limit: options.Limit = None,
+    workers: Workers = 1,
+) -> None:
+    """Run a quantized network on images, in exact integers: top-1, and agreement with the float network."""
+    quantized = load_network(network)
+    how = preprocessing_of(quantized, network)
+    graph = float_graph(quantized, float_model) if float_model is not None else None
+    pictures = read_pictures(images, how, limit=limit, classes=quantized.labels)
+    with console.progress("integers", len(pictures.images)) as update:
+        found = scores(quantized, pictures.images, workers=workers, progress=update).argmax(axis=1)
+    reference = None if graph is None else float_scores(graph, pictures.images).argmax(axis=1)
+    show(quantized, pictures, found, reference)
+
+
+def preprocessing_of(network: Network, path: Path) -> Preprocessing:
+    """How pictures become the network's input; WesnpuError where the file does not say."""
+    if network.preprocessing is None:
+        raise WesnpuError(f"{path}: the network holds no preprocessing, so pictures have no meaning for it")
+    return network.preprocessing
+
+
+def float_graph(network: Network, path: Path) -> Graph:
+    """The float network; WesnpuError when its input is not the quantized network's."""
+    graph = import_onnx(path, preprocessing=network.preprocessing).graph
+    shape = network.tensors[network.input].shape
+    if graph.shapes[graph.input] != shape:
+        raise WesnpuError(f"{path}: the input is {graph.shapes[graph.input]}: must be {shape}, as the quantized one")
+    return graph
+
+
+def show(network: Network, pictures: Pictures, found: np.ndarray, reference: np.ndarray | None) -> None:
+    """Print the counts and their percentages; classes found and those of float are integers (N,)."""
+    count, labelled = len(found), int(pictures.labelled.sum())
+    console.say(f"{network.name} ({network.provenance.get('recipe', 'unknown recipe')}): {count} images")
+    if labelled:
+        console.say(f"top-1 {share(found == pictures.labels, labelled)}")
+    if labelled and reference is not None:
+        console.say(f"top-1 of float {share(reference == pictures.labels, labelled)}")
+    if labelled < count:
+        console.note(f"{count - labelled} images have no label")
+    if reference is not None:
+        console.say(f"agrees with float {share(found == reference, count)}")
+
+
+def share(right: np.ndarray, whole: int) -> str:
+    """'92.50 % (185 of 200)'."""
+    return f"{100 * right.sum() / whole:.2f} % ({right.sum()} of {whole})"

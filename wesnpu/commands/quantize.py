@@ -1,0 +1,96 @@
+"""``wesnpu quantize``: from a float network and calibration images to a quantized network file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from golden.errors import WesnpuError
+from golden.file import save_network
+from golden.network import Network
+from golden.preprocessing import LAYOUTS
+from quant.onnx_import import Imported, import_onnx
+from quant.recipe import RECIPES
+from quant.recipe import quantize as run_recipe
+from wesnpu import console, options
+from wesnpu.image_files import read_pictures
+
+Recipe = Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")]
+Observer = Annotated[str, typer.Option(help="How activation ranges are chosen: minmax, percentile, mse or entropy.")]
+GuardBits = Annotated[int, typer.Option(help="G of Eq. 3.")]
+WeightBits = Annotated[int, typer.Option(help="2, 3, 4, 6 or 8.")]
+Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, kept in the network file.")]
+
+
+def quantize(
+    model: options.Model,
+    calib: options.Images,
+    output: options.Output,
+    recipe: Recipe = "wes",
+    observer: Observer = "minmax",
+    guard_bits: GuardBits = 7,
+    weight_bits: WeightBits = 8,
+    labels: Labels = None,
+    limit: options.Limit = None,
+    shape: options.Shape = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    value_range: options.ValueRange = 1.0,
+    channel_order: options.ChannelOrder = None,
+    resize: options.Resize = None,
+    layout: options.Layout = None,
+) -> None:
+    """Quantize a float ONNX network with calibration images."""
+    imported = import_onnx(model, shape=options.sizes(shape))
+    how = options.preprocessing(
+        imported.graph.shapes[imported.graph.input],
+        mean=mean,
+        std=std,
+        value_range=value_range,
+        channel_order=channel_order,
+        resize=resize,
+        layout=input_layout(imported, layout),
+    )
+    pictures = read_pictures(calib, how, limit=limit)
+    with console.passes() as update:
+        network = run_recipe(
+            imported,
+            pictures.images.array,
+            recipe=recipe,
+            observer=observer,
+            guard_bits=guard_bits,
+            weight_bits=weight_bits,
+            preprocessing=how,
+            labels=class_names(labels),
+            progress=update,
+        )
+    network = replace(network, name=model.stem)
+    save_network(network, output)
+    tell(network, output)
+
+
+def input_layout(imported: Imported, asked: str | None) -> str:
+    """The layout of the model's input; WesnpuError when the user says another."""
+    found = imported.report.layout if imported.report.layout in LAYOUTS else LAYOUTS[0]
+    if asked is not None and asked != found:
+        raise WesnpuError(f"--layout is {asked}: the input of {imported.report.source} is {found}")
+    return found
+
+
+def class_names(path: Path | None) -> tuple[str, ...]:
+    """Lines of a text file, none for None; WesnpuError when it cannot be read."""
+    if path is None:
+        return ()
+    try:
+        return tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise WesnpuError(f"{path}: class names cannot be read: {error}") from error
+
+
+def tell(network: Network, path: Path) -> None:
+    """Say what was written, and what the passes noted."""
+    for line in network.provenance["log"]:
+        console.note(line)
+    size = path.stat().st_size / 1024
+    console.say(f"{path}: {len(network.layers)} layers, {size:,.0f} KiB, recipe {network.provenance['recipe']}")

@@ -1,0 +1,176 @@
+"""The main job (``make demo``): a real network from ONNX to Verilog, every tensor compared, one report.
+
+    python -m wesnpu.demo [--images 5] [--config large] [--seed 1]
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from compiler.config import EngineConfig, preset
+from golden.network import ConvLayer, Network
+from golden.preprocessing import Preprocessing
+from golden.requantize import ShiftScaler
+from quant.evaluate import compare_scores, float_scores, input_codes, scores
+from quant.images import Images
+from quant.onnx_import import Imported, import_onnx
+from quant.recipe import quantize
+from wesnpu import console, report, report_data
+from wesnpu.commands.inspect import shift_counts
+from wesnpu.errors import one_line
+
+if TYPE_CHECKING:
+    from sim.cosim import CosimResult
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+NETWORK, DATA = MODELS / "fashion_mobilenet_v2.onnx", MODELS / "fashion_mnist.npz"
+PREPROCESSING = Preprocessing(28, 28, "L")  # (pixel - 128) / 128: a pixel is a code exactly
+RECIPES = {"layer-wise": "layerwise", "WES shift scaler": "wes", "channel-wise multipliers": "channelwise"}
+ON_ENGINE = "WES shift scaler"
+
+
+def main(arguments: list[str]) -> int:
+    """Run everything; 0 when no tensor differs, 1 on a mismatch, 2 on what cannot be done."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--images", type=int, default=5, choices=range(1, 1001), metavar="1..1000")
+    parser.add_argument("--config", default="large", help="engine preset")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulation's random initial values and stalls")
+    asked = parser.parse_args(arguments)
+    try:
+        return run(preset(asked.config), asked.images, asked.seed)
+    except (ValueError, OSError) as error:
+        console.note(f"error: {one_line(error)}")
+        return 2
+
+
+def run(config: EngineConfig, count: int, seed: int) -> int:
+    """Quantize, compare on `count` images, print and write the report; the exit code of `main`."""
+    imported = import_onnx(NETWORK)
+    images, labels, calibration = sample(imported)
+    networks = quantized(imported, calibration)
+    accuracy = accuracies(imported, networks, images, labels)
+    show_accuracy(accuracy)
+    network = networks[ON_ENGINE]
+    first = next(iter(images.batches(count)))
+    result = simulate(network, input_codes(network, first), config, seed)
+    data = report_data.ReportData(
+        network=network.name,
+        command=f"make demo (--images {count} --config {config.name} --seed {seed})",
+        accuracy=accuracy,
+        shifts=tuple(shifts(network)),
+        engine=report_data.Engine(config.name, config.macs_per_cycle, 2 * config.bus_bytes),
+        comparison=comparison(result, count, seed),
+        layers=layer_runs(network, result),
+    )
+    report_data.save(data, report.FOLDER / "data.json")
+    report.write(data, report.FOLDER / "index.html")
+    return show_comparison(data)
+
+
+def sample(imported: Imported) -> tuple[Images, np.ndarray, np.ndarray]:
+    """Test images with labels, and calibration pixels that are none of them."""
+    with np.load(DATA, allow_pickle=False) as data:
+        images, labels, calibration = data["images"], data["labels"], data["calibration"]
+    return Images(images, imported.graph.shapes[imported.graph.input], PREPROCESSING), labels, calibration
+
+
+def quantized(imported: Imported, calibration: np.ndarray) -> dict[str, Network]:
+    """The integer network of every recipe, by method."""
+    networks = {}
+    for method, recipe in RECIPES.items():
+        console.say(f"quantizing {NETWORK.stem}: {method}, {len(calibration)} calibration images")
+        made = quantize(imported, calibration, recipe=recipe, preprocessing=PREPROCESSING)
+        networks[method] = replace(made, name=NETWORK.stem)
+    return networks
+
+
+def accuracies(
+    imported: Imported, networks: dict[str, Network], images: Images, labels: np.ndarray
+) -> tuple[report_data.Accuracy, ...]:
+    """Float and every method on the labelled images, the methods as integers."""
+    reference = float_scores(imported.graph, images)
+    found = {"float": reference}
+    for method, network in networks.items():
+        with console.progress(f"integers: {method}", len(images)) as update:
+            found[method] = scores(network, images, progress=update)
+    rows = {method: compare_scores(values, labels, reference) for method, values in found.items()}
+    return tuple(
+        report_data.Accuracy(method, row.correct or 0, row.agree or 0, row.images) for method, row in rows.items()
+    )
+
+
+def simulate(network: Network, codes: np.ndarray, config: EngineConfig, seed: int) -> "CosimResult":
+    """The network on the simulated engine, every tensor against golden's."""
+    from sim.cosim import cosim  # needs the simulation packages, which quantization does not
+
+    console.say(f"compiling for {config.name} ({config.macs_per_cycle} MAC/cycle), simulating its Verilog")
+    with console.progress("images simulated", len(codes)) as update:
+        return cosim(network, codes, config.name, seed, progress=update)
+
+
+def comparison(result: "CosimResult", images: int, seed: int) -> report_data.Comparison:
+    """What was compared, as report data."""
+    return report_data.Comparison(
+        images=images,
+        tensors=result.tensors_compared,
+        values=result.values_compared,
+        mismatches=tuple(result.mismatches),
+        seed=seed,
+        cycles_per_image=tuple(result.cycles_per_image),
+        simulated_cycles_per_second=float(result.simulated_cycles_per_second),
+    )
+
+
+def shifts(network: Network) -> Iterable[report_data.Shifts]:
+    """Shift histograms of the layers that have shifts."""
+    for layer in network.layers:
+        if isinstance(layer.requantizer, ShiftScaler):
+            yield report_data.Shifts(layer.name, shift_counts(layer.requantizer.shift))
+
+
+def layer_runs(network: Network, result: "CosimResult") -> tuple[report_data.LayerRun, ...]:
+    """Cycles and their causes per layer, with the bytes of the layer's operands."""
+    size = {layer.name: operand_bytes(network, layer) for layer in network.layers}
+    return tuple(
+        report_data.LayerRun(run.name, run.cycles, run.macs, size[run.name], dict(run.causes)) for run in result.layers
+    )
+
+
+def operand_bytes(network: Network, layer: ConvLayer) -> int:
+    """Bytes of input, residual, weights, biases, shifts (4 bits each) and output, once each."""
+    names = [layer.input, layer.output, *([layer.residual.tensor] if layer.residual else [])]
+    activations = sum(int(np.prod(network.tensors[name].shape)) for name in names)
+    return activations + layer.weight.size + 4 * layer.bias.size + (layer.bias.size + 1) // 2
+
+
+def show_accuracy(rows: Iterable[report_data.Accuracy]) -> None:
+    """Print the table of methods."""
+    cells = [(row.method, f"{row.top1:.1f} %", f"{row.agreement:.1f} %", str(row.images)) for row in rows]
+    console.table("Accuracy, as integers", ("method", "top-1", "agrees with float", "images"), cells)
+
+
+def show_comparison(data: report_data.ReportData) -> int:
+    """Print cycles, utilization and mismatches; 1 if there are any."""
+    done = data.comparison
+    assert done is not None
+    console.say(f"cycles per image: {', '.join(f'{cycles:,}' for cycles in done.cycles_per_image)}")
+    if data.utilization is not None:
+        console.say(f"array utilization: {data.utilization:.1f} %")
+    console.say(f"simulated: {done.simulated_cycles_per_second:,.0f} cycles/s")
+    console.say(f"report: {report.FOLDER / 'index.html'}")
+    for line in done.mismatches[:20]:
+        console.say(line)
+    console.say(
+        f"{done.tensors} tensors ({done.values:,} values) of {done.images} images compared: "
+        f"{len(done.mismatches)} mismatches"
+    )
+    return 1 if done.mismatches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

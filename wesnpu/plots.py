@@ -1,0 +1,121 @@
+"""The plots of the report: each function draws report data and returns one inline SVG element."""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from wesnpu.report_data import Accuracy, Engine, LayerRun, Shifts
+
+WIDTH = 10.0  # inches; the page scales every plot to its own width
+ROW = 0.26  # inches per layer in plots with one row per layer
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 10,
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+}
+COLOURS = ("#2a6f97", "#e9c46a", "#e76f51", "#8ab17d", "#9d4edd", "#b08968", "#6c757d", "#264653", "#f4a261", "#d62828")
+
+
+@contextmanager
+def _canvas(name: str, height: float, sink: list[str]) -> Iterator[Axes]:
+    """Axes of one figure; its SVG element is put into `sink` at the end, the same bytes for the same data."""
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        yield figure.subplots()
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    sink.append(_inline(buffer.getvalue(), name))
+
+
+def _inline(document: str, name: str) -> str:
+    """The svg element of an SVG document, scaling with the page, its ids made different from other plots'."""
+    element = document[document.index("<svg") :]
+    element = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", element, count=1)
+    element = re.sub(r'(<svg[^>]*?) width="[^"]*"', rf'\1 role="img" aria-label="{name}"', element, count=1)
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r'id="', f'id="{name}-', element)
+    return re.sub(r'(url\(#|href="#)', rf"\1{name}-", element)
+
+
+def accuracy(rows: Sequence[Accuracy]) -> str:
+    """Top-1 per method as horizontal bars, the value written beside each."""
+    sink: list[str] = []
+    with _canvas("accuracy", 0.6 + 0.45 * len(rows), sink) as axes:
+        bars = axes.barh([r.method for r in rows], [r.top1 for r in rows], color=COLOURS[0], height=0.6)
+        axes.bar_label(bars, [f" {r.top1:.1f} %" for r in rows])
+        axes.invert_yaxis()
+        axes.set(xlim=(0, 112), xlabel="top-1, %")
+    return sink[0]
+
+
+def shifts(rows: Sequence[Shifts]) -> str:
+    """Channels per shift and layer as a heat map with the counts written in."""
+    counts = np.array([row.counts for row in rows])
+    sink: list[str] = []
+    with _canvas("shifts", 0.9 + ROW * len(rows), sink) as axes:
+        axes.imshow(np.log1p(counts), cmap="Blues", aspect="auto", vmax=1.6 * np.log1p(counts.max()))
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8)
+        axes.set_xticks(range(counts.shape[1]))
+        axes.set_yticks(range(len(rows)), [row.layer for row in rows], fontsize=8)
+        axes.set_xlabel("shift n_c (channels with it)")
+    return sink[0]
+
+
+def cycles(rows: Sequence[LayerRun]) -> str:
+    """Cycles per layer, stacked by their cause."""
+    names = list(dict.fromkeys(cause for row in rows for cause in row.causes))
+    left = np.zeros(len(rows))
+    sink: list[str] = []
+    with _canvas("cycles", 1.2 + ROW * len(rows), sink) as axes:
+        for index, name in enumerate(names):
+            values = np.array([row.causes.get(name, 0) for row in rows], float)
+            axes.barh(range(len(rows)), values, left=left, label=name, color=COLOURS[index % len(COLOURS)])
+            left += values
+        _layer_axis(axes, rows)
+        axes.set_xlabel("cycles, each with its one cause")
+        axes.legend(ncols=5, fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
+    return sink[0]
+
+
+def utilization(rows: Sequence[LayerRun], engine: Engine) -> str:
+    """Share of the array's multiply-accumulates that each layer uses."""
+    values = [100 * row.macs / (max(row.cycles, 1) * engine.macs_per_cycle) for row in rows]
+    sink: list[str] = []
+    with _canvas("utilization", 0.9 + ROW * len(rows), sink) as axes:
+        bars = axes.barh(range(len(rows)), values, color=COLOURS[3])
+        axes.bar_label(bars, [f" {value:.0f}" for value in values], fontsize=8)
+        _layer_axis(axes, rows)
+        axes.set(xlim=(0, 108), xlabel=f"array utilization, % of {engine.macs_per_cycle} MAC/cycle")
+    return sink[0]
+
+
+def roofline(rows: Sequence[LayerRun], engine: Engine) -> str:
+    """MAC per cycle reached by each layer against MAC per byte of its operands, under the two roofs."""
+    intensity = np.array([row.macs / row.operand_bytes for row in rows])
+    reached = np.array([row.macs / max(row.cycles, 1) for row in rows])
+    span = np.geomspace(min(0.25, intensity.min() / 2), max(1000.0, 2 * intensity.max()), 200)
+    sink: list[str] = []
+    with _canvas("roofline", 4.5, sink) as axes:
+        roof = np.minimum(span * engine.bytes_per_cycle, engine.macs_per_cycle)
+        axes.loglog(span, roof, color=COLOURS[2], label=f"{engine.macs_per_cycle} MAC, {engine.bytes_per_cycle} byte")
+        axes.loglog(intensity, reached, "o", color=COLOURS[0], alpha=0.7)
+        for row, x, y in zip(rows, intensity, reached, strict=True):
+            axes.annotate(row.name, (x, y), fontsize=6, xytext=(3, 3), textcoords="offset points")
+        axes.set(xlabel="MAC per byte of input, weights and output", ylabel="MAC per cycle")
+        axes.legend(frameon=False, loc="lower right", title="roof per cycle")
+    return sink[0]
+
+
+def _layer_axis(axes: Axes, rows: Sequence[LayerRun]) -> None:
+    axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
