@@ -1,0 +1,54 @@
+"""A FIFO that is written by a pipeline which cannot stall, kept from overflowing by credits."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class CreditFifo(wiring.Component):
+    """Results are announced before they exist: each `take` reserves the place that one later `push` fills.
+
+    Contract of the user: `take` only in cycles with `credit_available`; every take is followed by exactly one push,
+    in the same cycle or any number of cycles later. Then entries in the FIFO + results on the way = places taken <=
+    depth at all times, so `push` never meets a full FIFO. A place is free again when its entry has been popped.
+
+    Latency: from push to `o.valid` 2 cycles or fewer; from pop to credit 1 cycle. Throughput: one entry per cycle when
+    depth is at least the pipeline's latency + 3.
+
+    Parameters: width: bits of an entry, at least 1.  depth: places, at least 1.
+
+    Members: `credit_available`, `take`: reservation; `push`, `push_data`; `o`: stream of entries in push order.
+    """
+
+    def __init__(self, *, width: int, depth: int):
+        for name, value in (("width", width), ("depth", depth)):
+            if value < 1:
+                raise ValueError(f"CreditFifo {name} = {value!r} must be at least 1")
+        self._width = width
+        self._depth = depth
+        super().__init__(
+            {
+                "credit_available": Out(1),
+                "take": In(1),
+                "push": In(1),
+                "push_data": In(width),
+                "o": Out(stream.Signature(width)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.entries = entries = fifo.SyncFIFOBuffered(width=self._width, depth=self._depth)
+        popped = Signal()
+        m.d.comb += [
+            entries.w_data.eq(self.push_data),
+            entries.w_en.eq(self.push),
+            self.o.payload.eq(entries.r_data),
+            self.o.valid.eq(entries.r_rdy),
+            popped.eq(self.o.valid & self.o.ready),
+            entries.r_en.eq(popped),
+        ]
+        taken = Signal(range(self._depth + 1))
+        m.d.sync += taken.eq(taken + self.take - popped)
+        m.d.comb += self.credit_available.eq(taken != self._depth)
+        return m
