@@ -8,7 +8,7 @@ from onnx import NodeProto, TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from golden.errors import WesnpuError
-from quant.onnx_import.refuse import label, refuse
+from quant.onnx_import.refuse import label, one_line, refuse
 from quant.onnx_import.values import View
 
 RANDOM = frozenset(
@@ -53,4 +53,4 @@ def shape_of(node: NodeProto, view: View) -> np.ndarray:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(str(error))[:200] or type(error).__name__

@@ -22,6 +22,7 @@ from quant.onnx_import.load import (
     opset,
     read_model,
 )
+from quant.onnx_import.refuse import one_line
 from quant.onnx_import.values import Tail, Value, View, is_nchw, lay_out, restore, spread
 from quant.onnx_import.walk import Walker
 
@@ -83,8 +84,10 @@ def import_onnx(
     model = read_model(path)
     try:
         return _convert(model, path, shape, preprocessing)
+    except UnicodeDecodeError as error:
+        raise WesnpuError(f"{path}: a name in it is not text ({error.reason})") from error
     except WesnpuError as error:
-        raise WesnpuError(f"{path}: {error}") from error
+        raise WesnpuError(f"{path}: {one_line(str(error))}") from error
 
 
 def _convert(
@@ -149,13 +152,14 @@ def _outputs(walker: Walker, graph: onnx.GraphProto) -> tuple[dict[str, View], l
     views: dict[str, View] = {}
     tail: list[str] = []
     for info in graph.output:
-        value, name = walker.read(None, info.name), info.name
-        if isinstance(value, Tail):
-            tail += [t for t in value.operators if t not in tail]
-            if value.view.tensor not in walker.builder.producers:
-                raise WesnpuError(f"{value.operators[0]}: nothing is before it; supported: it at a network's end")
-            value, name = value.view, value.source
-        views[name] = _output(walker, name, value)
+        value = walker.read(None, info.name)
+        if not isinstance(value, Tail):
+            views[info.name] = _output(walker, info.name, value)
+            continue
+        if value.view.tensor not in walker.builder.producers:
+            raise WesnpuError(f"{value.operators[0]}: nothing is before it; supported: it at a network's end")
+        tail += [t for t in value.operators if t not in tail]
+        views[value.source] = _output(walker, value.source, value.view)
     return views, tail
 
 

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from golden.errors import WesnpuError
+from quant.onnx_import.refuse import one_line
 
 OLDEST_READ, OLDEST_TESTED = 7, 11
 SHAPE_READERS = frozenset(("Shape", "Size"))
@@ -24,9 +25,9 @@ def read_model(path: Path) -> ModelProto:
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RuntimeError) as error:
-        raise WesnpuError(f"{path}: not an ONNX file ({error})") from error
-    if not model.graph.node or not model.opset_import:
-        raise WesnpuError(f"{path}: not an ONNX file (it holds no nodes or no operator set version)")
+        raise WesnpuError(f"{path}: not an ONNX file ({one_line(str(error))})") from error
+    if not model.graph.node or not model.graph.output or not model.opset_import:
+        raise WesnpuError(f"{path}: not an ONNX file (it holds no nodes, no outputs or no operator set version)")
     return onnx.inliner.inline_local_functions(model) if model.functions else model
 
 
@@ -88,7 +89,8 @@ def image_info(graph: GraphProto) -> ValueInfoProto:
         raise WesnpuError(f"the network has {len(inputs)} inputs ({names}); supported: one")
     kind = inputs[0].type.tensor_type.elem_type
     if kind != TensorProto.FLOAT:
-        raise WesnpuError(f"input '{inputs[0].name}' is {TensorProto.DataType.Name(kind)}; supported: FLOAT (float32)")
+        names = {number: name for name, number in TensorProto.DataType.items()}
+        raise WesnpuError(f"input '{inputs[0].name}' is {names.get(kind, kind)}; supported: FLOAT (float32)")
     return inputs[0]
 
 

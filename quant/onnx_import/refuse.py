@@ -28,6 +28,11 @@ def label(node: NodeProto) -> str:
     return f"{domain}{node.op_type} '{name}'"
 
 
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, which names in a file may hold."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
 def refuse(node: NodeProto, problem: str, supported: str) -> NoReturn:
     """Raise WesnpuError: node, operator, what is wrong with which attribute or input, and what would be supported."""
     raise WesnpuError(f"{label(node)}: {problem}; supported: {supported}")
