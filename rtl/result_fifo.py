@@ -15,15 +15,16 @@ class CreditFifo(wiring.Component):
     Latency: from push to `o.valid` 2 cycles or fewer; from pop to credit 1 cycle. Throughput: one entry per cycle when
     depth is at least the pipeline's latency + 3.
 
-    Parameters: width: bits of an entry, at least 1.  depth: places, at least 1.
+    Parameters: width: bits of an entry, at least 1.  depth: places, at least 3 (the buffered FIFO inside refuses its
+    second entry for a cycle when it has only two places).
 
     Members: `credit_available`, `take`: reservation; `push`, `push_data`; `o`: stream of entries in push order.
     """
 
     def __init__(self, *, width: int, depth: int):
-        for name, value in (("width", width), ("depth", depth)):
-            if value < 1:
-                raise ValueError(f"CreditFifo {name} = {value!r} must be at least 1")
+        for name, value, least in (("width", width, 1), ("depth", depth, 3)):
+            if value < least:
+                raise ValueError(f"CreditFifo {name} = {value!r} must be at least {least}")
         self._width = width
         self._depth = depth
         super().__init__(

@@ -174,11 +174,10 @@ class Traffic:
         self.pages = self.rng.sample(range(PAGES), PAGES)
         self.first = bursts(self.rng, [*self.pages[:8], BAD_PAGE, *self.pages[8:12]])
         self.second = bursts(self.rng, self.pages[12:])
-        self.phase = 0
-        self.done = {"requests": 0, "data": 0}
         simulator.add_testbench(model.run, background=True)
-        simulator.add_testbench(self._collector(self.memory.write_response, ("error",), self.responses), background=True)
-        simulator.add_testbench(self._collector(self.memory.read_data, ("data", "error"), self.beats), background=True)
+        responses, beats = self.memory.write_response, self.memory.read_data
+        simulator.add_testbench(self._collector(responses, ("error",), self.responses), background=True)
+        simulator.add_testbench(self._collector(beats, ("data", "error"), self.beats), background=True)
         for batch, gate in ((self.first, 0), (self.second, len(self.first))):
             simulator.add_testbench(self._write_requests(batch, gate))
             simulator.add_testbench(self._write_data(batch, gate))

@@ -43,7 +43,7 @@ def run(*, depth: int, ready_chance: float, count: int, seed: int) -> tuple[list
     return out, used[0]
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5, 16])
+@pytest.mark.parametrize("depth", [3, 4, 5, 16])
 @pytest.mark.parametrize("ready_chance", [0.2, 0.7, 1.0])
 def test_everything_once_in_order(depth, ready_chance):
     seed = depth
@@ -57,7 +57,7 @@ def test_full_rate_with_the_documented_depth():
 
 
 def test_sizes_are_checked():
-    with pytest.raises(ValueError, match="depth = 0"):
-        CreditFifo(width=1, depth=0)
+    with pytest.raises(ValueError, match="depth = 2"):
+        CreditFifo(width=1, depth=2)
     with pytest.raises(ValueError, match="width = 0"):
-        CreditFifo(width=0, depth=1)
+        CreditFifo(width=0, depth=3)
