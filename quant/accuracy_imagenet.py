@@ -2,8 +2,8 @@
 
     python -m quant.accuracy_imagenet --images DIR          # or WESNPU_IMAGENET=DIR
 
-Calibration by cross-fitted halves: a network calibrated on images of one half is evaluated on the other half, both ways, so
-no image is evaluated that was calibrated on. Every recipe runs on every calibration draw; nothing is selected.
+Calibration by cross-fitted halves: a network calibrated on images of one half is evaluated on the other half, both
+ways, so no image is evaluated that was calibrated on. Every recipe runs on every calibration draw; nothing is selected.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 from golden.errors import WesnpuError
 from golden.network import Preprocessing
 from quant.evaluate import compare_scores, float_scores, scores
-from quant.image_folder import LabelledImages, read_folder
+from quant.image_set import open_images
 from quant.images import Images
 from quant.onnx_import import Imported, import_onnx
 from quant.recipe import RECIPES, quantize
@@ -28,6 +28,26 @@ PREPROCESSING = Preprocessing(224, 224, "RGB", mean=(127.0,), std=(128.0,))
 MODEL = Path(os.environ.get("WESNPU_CACHE") or Path.home() / ".cache" / "wesnpu") / "efficientnet_lite0.onnx"
 CALIBRATION_IMAGES, DRAWS = 64, 3
 Result = tuple[float, float]  # top-1 and agreement, percent
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """Labelled pictures: images uint8 (N, C, H, W), labels (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def read_crops(folder: str) -> Crops:
+    """All readable pictures of the folder; unreadable ones are named on standard error. WesnpuError without labels."""
+    found = open_images(folder, PREPROCESSING)
+    images, indices = found.read()
+    for name, reason in found.unreadable:
+        print(f"unreadable, left out: {name}: {reason}", file=sys.stderr)
+    labels = [found.labels[index] for index in indices]
+    if None in labels:
+        raise WesnpuError(f"{folder}: {found.names[indices[labels.index(None)]]} has no label in its name or folder")
+    return Crops(images, np.array(labels))
 
 
 @dataclass(frozen=True)
@@ -45,9 +65,9 @@ def halves(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cross_fitted(
-    imported: Imported, data: LabelledImages, recipe: str, observer: str, draw: int, workers: int
+    imported: Imported, data: Crops, recipe: str, observer: str, draw: int, workers: int
 ) -> np.ndarray:
-    """Scores int8 (N, classes) of all images, each from the network calibrated on the other half; draw seeds the choice."""
+    """Scores int8 (N, classes) of all images, each by the network calibrated on the other half; draw seeds it."""
     shape = data.images.shape[1:]
     parts = halves(len(data.labels))
     result: np.ndarray | None = None
@@ -65,7 +85,7 @@ def cross_fitted(
 
 
 def measure(
-    imported: Imported, data: LabelledImages, recipes: list[str], observers: list[str], draws: int, workers: int
+    imported: Imported, data: Crops, recipes: list[str], observers: list[str], draws: int, workers: int
 ) -> tuple[Row, list[Row]]:
     """The float row and one row for each recipe and observer."""
     images = Images(data.images, data.images.shape[1:], PREPROCESSING)
@@ -79,7 +99,8 @@ def measure(
                 values = cross_fitted(imported, data, recipe, observer, draw, workers)
                 found = compare_scores(values, data.labels, reference)
                 results.append((found.top1 or 0.0, found.agreement or 0.0))
-                print(f"{recipe} {observer} draw {draw}: top-1 {found.top1:.1f}, agreement {found.agreement:.1f}", flush=True)
+                line = f"{recipe} {observer} draw {draw}: top-1 {found.top1:.1f}, agreement {found.agreement:.1f}"
+                print(line, flush=True)
             rows.append(Row(recipe, observer, tuple(results)))
     return Row("float", "", ((plain.top1 or 0.0, 100.0),)), rows
 
@@ -106,8 +127,9 @@ def document(plain: Row, rows: list[Row], count: int, draws: int, command: str) 
 
 ## EfficientNet-Lite0, W8A8, every network run as integers by golden
 
-{count} labelled 224x224 crops of ImageNet, input (pixel - 127) / 128. {CALIBRATION_IMAGES} calibration images drawn from one half, evaluated
-on the other half, both ways; median over {draws} calibration draws (range in brackets). One standard error of a
+{count} labelled 224x224 crops of ImageNet, input (pixel - 127) / 128. {CALIBRATION_IMAGES} calibration images
+drawn from one half, evaluated on the other half, both ways; median over {draws} calibration draws
+(range in brackets). One standard error of a
 difference on 500 images is about 0.6 pp. Such crops are usually training images of the network, so only differences
 from float mean anything; do not set the top-1 column beside published figures.
 
@@ -143,12 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.images:
             raise WesnpuError("--images: name a folder of labelled crops, or set WESNPU_IMAGENET")
         imported = import_onnx(options.model, preprocessing=PREPROCESSING)
-        data = read_folder(options.images, PREPROCESSING)
-        for line in data.unreadable:
-            print(f"unreadable, left out: {line}", file=sys.stderr)
-        plain, rows = measure(
-            imported, data, options.recipes, options.observers, options.draws, options.workers
-        )
+        data = read_crops(options.images)
+        plain, rows = measure(imported, data, options.recipes, options.observers, options.draws, options.workers)
     except WesnpuError as error:
         print(error, file=sys.stderr)
         return 2

@@ -58,8 +58,8 @@ def collect(
     """Ranges of every tensor of the graph, and the means asked for.
 
     batches: float32 (N, C, H, W), any N; only one is held at a time. observer: a key of quant.observers.OBSERVERS.
-    means: outputs of nodes, averaged over the first `means_images` images (None: all). progress is called with the number of
-    images done. WesnpuError names a tensor that is NaN or infinite, and refuses an empty calibration set.
+    means: outputs of nodes, averaged over the first `means_images` images (None: all). progress is called with the
+    number of images done. WesnpuError names a tensor that is NaN or infinite, and refuses an empty calibration set.
     """
     make = observer_class(observer)
     tensors = [graph.input] + [node.output for node in graph.nodes]

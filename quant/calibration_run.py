@@ -14,7 +14,7 @@ MEMORY_BYTES = 512 * 2**20  # of int8 tensors alive at a time
 
 
 def images_in_memory(graph: Graph) -> int:
-    """How many images' tensors are held at a time: three of the largest tensor each within MEMORY_BYTES, at least one."""
+    """How many images are held at a time: three of the largest tensor each within MEMORY_BYTES, at least one."""
     return max(1, MEMORY_BYTES // (3 * max(int(np.prod(shape)) for shape in graph.shapes.values())))
 
 
@@ -47,7 +47,7 @@ class IntegerCalibration:
         return self.network.tensors[tensor].shape
 
     def advance(self, operation: Operation) -> None:
-        """Run one operation, the next in order, with the plan's present corrections; frees what nobody reads any more."""
+        """Run one operation, the next in order, with the present corrections; frees what nobody reads any more."""
         fast = LayerPlan(self.network, lower_layer(self.plan, operation))
         images, residuals = self.live[operation.input], self.live.get(operation.residual or "")
         output = np.empty((len(images), *self.shape(operation.output)), np.int8)

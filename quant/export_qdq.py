@@ -1,7 +1,7 @@
 """Export of a quantized network as ordinary ONNX QuantizeLinear/DequantizeLinear, for other runtimes.
 
-Weights are int8 with one scale per output channel (s_w 2^-n_c), biases int32 and UNfolded (the zero point of the input is
-not in them), a clamp is an explicit Relu or Clip, a residual a float Add before the one QuantizeLinear.
+Weights are int8 with one scale per output channel (s_w 2^-n_c), biases int32 and UNfolded (the zero point of the
+input is not in them), a clamp is an explicit Relu or Clip, a residual a float Add before the one QuantizeLinear.
 """
 
 import os
@@ -118,8 +118,8 @@ def unfolded_bias(network: Network, layer: ConvLayer) -> np.ndarray:
 def export_qdq(network: Network, *, activations: ActivationType = "uint8") -> onnx.ModelProto:
     """The network as a QDQ model: float input (N, C, H, W), float outputs by their names, N free.
 
-    activations: "uint8" (codes + 128, which onnxruntime fuses to integer kernels on x86) or "int8" (the codes of golden).
-    Every activation code tensor is named `<tensor>:q`. WesnpuError for another value of `activations`.
+    activations: "uint8" (codes + 128, which onnxruntime fuses to integer kernels on x86) or "int8" (the codes of
+    golden). Every activation code tensor is named `<tensor>:q`. WesnpuError for another value of `activations`.
     """
     writer = _writer(network, activations)
     source = network.tensors[network.input]

@@ -19,7 +19,9 @@ class Images:
     in one of these forms is taken as well. shape: (C, H, W) of the input. Pixels need a preprocessing.
     """
 
-    def __init__(self, data: np.ndarray | Iterable[np.ndarray], shape: Shape, preprocessing: Preprocessing | None) -> None:
+    def __init__(
+        self, data: np.ndarray | Iterable[np.ndarray], shape: Shape, preprocessing: Preprocessing | None
+    ) -> None:
         """Raises WesnpuError for an empty set, another shape, or pixels without preprocessing."""
         self.shape, self.preprocessing = shape, preprocessing
         parts = [data] if isinstance(data, np.ndarray) else [np.asarray(part) for part in data]

@@ -7,10 +7,11 @@ from quant.scales import Scale
 
 
 def exact_input_scale(preprocessing: Preprocessing | None) -> Scale | None:
-    """The scale for which code = pixel - 128 exactly: all channels share a mean, a whole number of pixel steps in 0..255.
+    """The scale for which code = pixel - 128 exactly: all channels share a mean, a whole number of pixel steps in
+    0..255.
 
-    real = (pixel / value_range - mean) / std, so the scale is 1 / (value_range std), a power of two for (pixel - 127) / 128,
-    and the zero point is mean value_range - 128. None where the normalisation has no such scale.
+    real = (pixel / value_range - mean) / std, so the scale is 1 / (value_range std), a power of two for (pixel -
+    127) / 128, and the zero point is mean value_range - 128. None where the normalisation has no such scale.
     """
     if preprocessing is None or len(set(preprocessing.mean)) > 1 or len(set(preprocessing.std)) > 1:
         return None

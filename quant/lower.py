@@ -1,5 +1,7 @@
 """Lowering: learned scales, shifts and codes to the integer layers that golden runs."""
 
+from typing import Any
+
 import numpy as np
 
 from golden.channel_multiplier import ChannelMultiplier
@@ -42,15 +44,15 @@ def _requantizer(plan: Plan, operation: Operation, bias: np.ndarray) -> Requanti
     weights, guard_bits = plan.codes[operation.name], plan.options.guard_bits
     source, target = plan.scales[operation.input].scale, plan.scales[operation.output].scale
     if weights.channel_scale is not None:
-        multiplier, shift = channel_multipliers(source, weights.channel_scale, target, operation.name)
-        return ChannelMultiplier(multiplier, shift, guard_bits=guard_bits)
+        multipliers, shifts = channel_multipliers(source, weights.channel_scale, target, operation.name)
+        return ChannelMultiplier(multipliers, shifts, guard_bits=guard_bits)
     multiplier, exponent = layer_multiplier(source, weights.scale, target, operation.name)
     if not weights.codes.any() and not bias.any():
         multiplier, exponent = 0, 0  # dead layer
     return ShiftScaler(weights.shift, exponent, multiplier, guard_bits)
 
 
-def lower(plan: Plan, **fields: object) -> Network:
+def lower(plan: Plan, **fields: Any) -> Network:
     """The whole network; `fields` are passed on to golden's Network (name, labels, provenance, ...)."""
     names = [plan.graph.input] + [operation.output for operation in plan.operations]
     tensors = {

@@ -130,8 +130,8 @@ class Entropy(Histogram):
     """The clipping ratio whose quantized histogram has the least Kullback-Leibler divergence from the clipped one.
 
     The rule of Migacz, "8-bit inference with TensorRT" (2017), with both ends scaled alike: outliers are counted in the
-    end bins of the reference, each of 256 levels spreads its count over its own occupied bins. The single bin at zero of a
-    clamped tensor is left out, as it is represented exactly.
+    end bins of the reference, each of 256 levels spreads its count over its own occupied bins. The single bin at
+    zero of a clamped tensor is left out, as it is represented exactly.
     """
 
     def choose(self, low: float, high: float) -> tuple[float, float]:

@@ -27,9 +27,9 @@ class Plan:
     """State that passes read and extend, in the order of the fields.
 
     graph: the float network, changed only so that its function stays the same. batches: () -> iterator of float32
-    (N, C, H, W) calibration batches, the same at every call. statistics, scales, operations, codes: made by the passes of
-    those names. wants_means: a later pass needs statistics.means. images: how many. corrections: real values added to a bias, by operation name. shift_limits:
-    largest n_c allowed, uint8 (O,), by operation name. log: one line per fact worth telling.
+    (N, C, H, W) calibration batches, the same at every call. statistics, scales, operations, codes: made by passes.
+    corrections: real values added to a bias, shift_limits: largest n_c allowed, uint8 (O,), both by operation name.
+    wants_means: a later pass needs statistics.means. images: how many. log: one line per fact worth telling.
     """
 
     graph: Graph

@@ -104,9 +104,8 @@ def make_plan(
     passes = recipe_passes(recipe)
     observer_class(observer)
     if guard_bits not in range(GUARD_BITS_MAX + 1) or weight_bits not in WEIGHT_BITS:
-        raise WesnpuError(
-            f"guard_bits is {guard_bits} (allowed 0..{GUARD_BITS_MAX}), weight_bits is {weight_bits} (allowed {WEIGHT_BITS})"
-        )
+        allowed = f"guard_bits 0..{GUARD_BITS_MAX}, weight_bits one of {WEIGHT_BITS}"
+        raise WesnpuError(f"guard_bits is {guard_bits}, weight_bits is {weight_bits}: must be {allowed}")
     graph = copy.deepcopy(imported if isinstance(imported, Graph) else imported.graph)
     images = Images(calibration_images, graph.shapes[graph.input], preprocessing)
     size = batch_size(graph)
@@ -131,7 +130,7 @@ def execute(plan: Plan, passes: tuple[str, ...]) -> int:
 
 
 def provenance(plan: Plan, source: str | None, recipe: str) -> dict[str, Any]:
-    """Where the network comes from, as JSON-able values; no dates and no absolute paths, so that files are reproducible."""
+    """Where the network comes from, as JSON-able values; no dates, no absolute paths: files are reproducible."""
     path = None if source is None else Path(source)
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else None
     return {

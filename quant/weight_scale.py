@@ -11,7 +11,8 @@ from golden.requantize import ShiftScaler
 def real_multiplier(layer: ConvLayer) -> np.ndarray:
     """m_c of every output channel, float64 (O,): what the requantizer multiplies the accumulator by.
 
-    Shift scaler: M 2^-(16 + e + n_c), times 3/4 where Eq. 3h applies. WesnpuError for a requantizer without such a form.
+    Shift scaler: M 2^-(16 + e + n_c), times 3/4 where Eq. 3h applies. WesnpuError for a requantizer without such a
+    form.
     """
     requantizer = layer.requantizer
     if isinstance(requantizer, ShiftScaler):

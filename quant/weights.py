@@ -80,8 +80,8 @@ def accumulator_excess(
 ) -> np.ndarray:
     """Per output channel, whether headroom * (|bias| + bound of the products) exceeds int32; bool (O,).
 
-    bias: real float64 (O,). codes: smallest and largest input code. The products are bounded by the sums of positive and
-    of negative weights times the input range less its zero point, which is what the folded accumulator reaches.
+    bias: real float64 (O,). codes: smallest and largest input code. The products are bounded by the sums of positive
+    and of negative weights times the input range less its zero point, which is what the folded accumulator reaches.
     """
     low, high = min(codes[0], zero_point) - zero_point, max(codes[1], zero_point) - zero_point
     smallest, largest = product_bounds(weights.codes, low, high)

@@ -1,7 +1,7 @@
 """Empirical bias correction, measured on the integer network (Nagel et al. 2019, 1906.04721, on real integers).
 
-Layer by layer in order: the mean over calibration images and positions of what a layer computes before its clamp, in integer
-arithmetic and with all earlier layers corrected, is brought to the float network's mean.
+Layer by layer in order: the mean over calibration images and positions of what a layer computes before its clamp, in
+integer arithmetic and with all earlier layers corrected, is brought to the float network's mean.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Zero the channels that provably do nothing, so that they do not set a layer's weight scale. The function is unchanged."""
+"""Zero the channels that provably do nothing, so that they do not set a layer's weight scale."""
 
 import numpy as np
 
@@ -14,18 +14,20 @@ def zero_dead_channels(plan: Plan) -> None:
     """Zero (1) weights below the smallest normal float32, (2) weights that read a channel which is always 0, and
     (3) all weights of an output channel that its clamp holds constant, whose bias becomes that constant.
 
-    Always means: for every image, by interval arithmetic from the pixel range 0..255 through the network. Only the float
-    graph is read, no calibration image.
+    Always means: for every image, by interval arithmetic from the pixel range 0..255 through the network. Only the
+    float graph is read, no calibration image.
     """
+    zeroed, layers = 0, 0
     bounds = {plan.graph.input: input_interval(plan.graph, plan.preprocessing)}
     for node in plan.graph.nodes:
         if isinstance(node, Conv):
             count = _zero_inputs(node, bounds[node.input])
             before = _conv_interval(node, bounds[node.input])
             count += _zero_outputs(node, before)
-            if count:
-                plan.note(f"zero_dead_channels: {node.name}: {count} channels zeroed")
+            zeroed, layers = zeroed + count, layers + (count > 0)
         bounds[node.output] = output_interval(node, [bounds[name] for name in node.inputs])
+    if zeroed:
+        plan.note(f"zero_dead_channels: {zeroed} input or output channels in {layers} layers")
 
 
 def input_interval(graph: Graph, preprocessing: Preprocessing | None) -> Interval:

@@ -8,7 +8,7 @@ EXACT = 1  # no headroom is left after bias correction
 
 
 def recheck(plan: Plan) -> bool:
-    """Repair what fails, note it, and tell whether anything had to be changed (then the recipe repeats from the ties)."""
+    """Repair what fails, note it, and tell whether anything changed (then the recipe repeats from the ties)."""
     changed = _raise_scales(plan)
     for operation in plan.operations:
         if fit_bias(plan, operation, EXACT):

@@ -92,7 +92,7 @@ def _fixed(plan: Plan, operation: Operation) -> None:
 
 
 def fit_exponent(plan: Plan, operation: Operation) -> None:
-    """Scale s_w up by powers of two until e <= 16, and say so; equalized channels keep their real scale by as many shifts."""
+    """Scale s_w up by powers of two until e <= 16, and say so; equalized channels shift as much more."""
     weights = plan.codes[operation.name]
     multiplier = plan.scales[operation.input].scale * weights.scale / plan.scales[operation.output].scale
     doublings = 0
