@@ -13,9 +13,7 @@ def product_bounds(weight: np.ndarray, low: int, high: int) -> tuple[np.ndarray,
     return low * positive + high * negative, high * positive + low * negative
 
 
-def accumulator_bounds(
-    weight: np.ndarray, bias: np.ndarray, low: int, high: int
-) -> tuple[np.ndarray, np.ndarray]:
+def accumulator_bounds(weight: np.ndarray, bias: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest accumulator of Eq. 1 per output channel for input codes in low..high, int64 (O,) each."""
     smallest, largest = product_bounds(weight, low, high)
     return bias.astype(np.int64) + smallest, bias.astype(np.int64) + largest

@@ -3,7 +3,6 @@
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from golden.layer import ConvLayer
 from golden.network import Network
 from golden.requantize import ShiftScaler, residual_term
 
-Finish = Callable[[Any, Any, int], np.ndarray]
+Finish = Callable[["Group", Block, int], np.ndarray]
 EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}  # integers below this magnitude are exact
 
 
@@ -88,17 +87,22 @@ class LayerPlan:
         if self._sum_groups is None:
             none = np.zeros(self.layer.channels, np.int64)
             self._sum_groups = groups(self.layer, none, self._codes_read, np.ones(self.layer.channels))
-        keep = lambda group, block, width: block.sums[:, :, :width]  # noqa: E731
-        acc = self._assemble(self._sum_groups, x, np.dtype(np.int64), keep)
+
+        def sums(group: Group, block: Block, width: int) -> np.ndarray:
+            return block.sums[:, :, :width]
+
+        acc = self._assemble(self._sum_groups, x, np.dtype(np.int64), sums)
         return acc + self.layer.bias.astype(np.int64)[:, None, None]
 
     def run(self, x: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
         """Eq. 1..7: int8 (O, HO, WO), from x and residual, int8 (C, H, W)."""
         if self._code_groups is None:
             return self._run_in_integers(x, residual)
-        return self._assemble(
-            self._code_groups, x, np.dtype(np.int8), lambda *block: self._finish(*block, residual=residual)
-        )
+
+        def codes(group: Group, block: Block, width: int) -> np.ndarray:
+            return self._finish(group, block, width, residual)
+
+        return self._assemble(self._code_groups, x, np.dtype(np.int8), codes)
 
     def _assemble(self, parts: list[Group], x: np.ndarray, dtype: np.dtype, finish: Finish) -> np.ndarray:
         """The layer's output of this dtype from what `finish` makes of every block of every group."""

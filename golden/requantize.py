@@ -38,14 +38,20 @@ class Requantizer(Protocol):
     """
 
     @property
-    def guard_bits(self) -> int: ...
+    def guard_bits(self) -> int:
+        """G, the unit of the residual."""
+        ...
 
     @property
-    def channels(self) -> int: ...
+    def channels(self) -> int:
+        """Number of output channels."""
+        ...
 
     def stages(
-        self, acc: np.ndarray, *, residual: np.ndarray | None, zero_point: int, lo: int, hi: int
-    ) -> Stages: ...
+        self, acc: np.ndarray, *, residual: np.ndarray | None = None, zero_point: int, lo: int, hi: int
+    ) -> Stages:
+        """Every stage of requantizing acc."""
+        ...
 
 
 def per_channel(values: np.ndarray, ndim: int) -> np.ndarray:

@@ -46,6 +46,10 @@ def run_layer(
     acc = accumulate(layer, x, zero_point) if exact else layer_plan(network, layer).accumulate(x)
     r = None
     if layer.residual is not None:
+        if residual is None:
+            raise WesnpuError(
+                f"layer {layer.name}: residual is None: must be {layer.residual.tensor!r}, int8 (C, H, W)"
+            )
         zero_point = network.tensors[layer.residual.tensor].zero_point
         r = residual_term(residual, zero_point, layer.residual.multiplier, network.guard_bits)
     zero_point = network.tensors[layer.output].zero_point
@@ -67,9 +71,9 @@ def checked_names(what: str, asked: bool | Collection[str], known: Collection[st
     """The names that `asked` means: none for False, all for True; WesnpuError for a name that does not exist."""
     if isinstance(asked, bool):
         return frozenset(known if asked else ())
-    unknown = sorted(set(asked) - set(known))
-    if unknown or isinstance(asked, str):
-        raise WesnpuError(f"{what} names {unknown or asked!r}: must be True, False or a set of existing names")
+    unknown = asked if isinstance(asked, str) else sorted(set(asked) - set(known))
+    if unknown:
+        raise WesnpuError(f"{what} names {unknown!r}: must be True, False or a set of existing names")
     return frozenset(asked)
 
 
@@ -84,9 +88,7 @@ def checked_image(network: Network, x: np.ndarray) -> np.ndarray:
     return x
 
 
-def _run_image(
-    network: Network, x: np.ndarray, keep: frozenset[str], stages: frozenset[str], exact: bool
-) -> RunResult:
+def _run_image(network: Network, x: np.ndarray, keep: frozenset[str], stages: frozenset[str], exact: bool) -> RunResult:
     last, wanted = last_readers(network), keep | set(network.outputs)
     live, result = {network.input: x}, RunResult({}, {}, {})
     for index, layer in enumerate(network.layers):

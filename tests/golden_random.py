@@ -15,7 +15,8 @@ def random_bias(rng: np.random.Generator, weight: np.ndarray, codes: tuple[int, 
     """int32 biases from tiny to the last one whose accumulator still fits int32, each channel its own size."""
     smallest, largest = product_bounds(weight, *codes)
     low, high = INT32_MIN - np.minimum(smallest, 0), INT32_MAX - np.maximum(largest, 0)
-    edges = np.stack([low, high, rng.integers(low, high + 1), np.full_like(low, 2**24 - 1), np.full_like(low, -(2**24))])
+    near = np.full_like(low, 2**24)  # where single precision ends
+    edges = np.stack([low, high, rng.integers(low, high + 1), near - 1, -near])
     small = rng.integers(-30000, 30001, (3, len(low)))
     pool = np.concatenate([edges, small])
     return pool[rng.integers(len(pool), size=len(low)), np.arange(len(low))].astype(np.int32)
@@ -35,7 +36,8 @@ def random_scaler(rng: np.random.Generator, channels: int, guard_bits: int) -> S
 def _layer(rng: np.random.Generator, source: Tensor, codes: tuple[int, int], guard_bits: int, *, second: bool) -> tuple:
     """(layer, output tensor); the second layer keeps its input's shape and may have its input as residual operand."""
     depthwise = bool(rng.random() < 0.5)
-    kernel = (_choose(rng, 1, 3, 5), _choose(rng, 1, 3)) if second else (_choose(rng, *range(1, 12)), _choose(rng, 1, 2, 3, 4))
+    sizes = ((1, 3, 5), (1, 3)) if second else (range(1, 12), (1, 2, 3, 4))
+    kernel = _choose(rng, *sizes[0]), _choose(rng, *sizes[1])
     top, left = (kernel[0] // 2, kernel[1] // 2) if second else (int(rng.integers(k)) for k in kernel)
     bottom, right = (top, left) if second else (int(rng.integers(k)) for k in kernel)
     channels = source.channels if second or depthwise else _choose(rng, 1, 2, 3, 5)
@@ -78,7 +80,8 @@ def random_network(seed: int) -> tuple[Network, np.ndarray]:
     """A network of two random layers and an input image, int8 (C, H, W)."""
     rng = np.random.default_rng(seed)
     guard_bits = _choose(rng, 7, 7, 7, 5, 0, 12)
-    x = Tensor("x", _choose(rng, 1, 2, 3, 4), int(rng.integers(1, 9)), int(rng.integers(1, 9)), 0.1, _choose(rng, -128, 127, 5))
+    height, width = (int(size) for size in rng.integers(1, 9, 2))
+    x = Tensor("x", _choose(rng, 1, 2, 3, 4), height, width, 0.1, _choose(rng, -128, 127, 5))
     first, y = _layer(rng, x, (-128, 127), guard_bits, second=False)
     second, z = _layer(rng, y, (first.lo, first.hi), guard_bits, second=True)
     network = Network("random", "x", ("z",), {"x": x, "y": y, "z": z}, (first, second), guard_bits)
