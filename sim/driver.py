@@ -1,0 +1,148 @@
+"""Drives the bench from cocotb: a handful of operations per program, no Python in any cycle."""
+
+import time
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import Timer, ValueChange
+
+from compiler import registers
+from rtl.interfaces import Cause, Error
+from sim.job import CAUSES_PER_LAYER, Job, Outcome
+
+LOAD, DUMP, WRITE, READ, RUN = 1, 2, 3, 4, 5
+PERIOD_NS = 2
+DRAIN_CYCLES = 64  # watched after the interrupt for surplus bursts
+FAULT_FILE = Path("fault.txt")
+COUNTERS = ("cycles", "read_beats", "write_beats", *(cause.name.lower() for cause in Cause))
+
+
+class SimulationError(AssertionError):
+    """A run that broke a rule, never ended, or left other values than golden's; the message says which and where."""
+
+
+class Driver:
+    """The bench `dut` with its clock running; the folder of a simulation is its working directory.
+
+    cycles and seconds add up over all programs (seconds: inside RUN only).
+    """
+
+    def __init__(self, dut, bus_bytes: int):
+        self._dut = dut
+        self._bus_bytes = bus_bytes
+        self.cycles = 0
+        self.seconds = 0.0
+        self.programs = 0
+
+    async def reset(self) -> None:
+        """Start the clock, put every knob in its place and reset the engine."""
+        dut = self._dut
+        self.set_ports(dict.fromkeys(KNOBS, 0))
+        FAULT_FILE.unlink(missing_ok=True)
+        dut.request.value = 0
+        dut.aresetn.value = 0
+        Clock(dut.clk, PERIOD_NS, "ns").start()
+        await Timer(20 * PERIOD_NS, "ns")
+        dut.aresetn.value = 1
+        await Timer(20 * PERIOD_NS, "ns")
+
+    def set_ports(self, values: dict[str, int]) -> None:
+        """Set ports of the bench by name."""
+        for name, value in values.items():
+            getattr(self._dut, name).value = value
+
+    async def _operate(self, operation: int, address: int = 0, data: int = 0) -> None:
+        dut = self._dut
+        self.set_ports({"operation": operation, "operand_address": address, "operand_data": data})
+        dut.request.value = 1 - int(dut.reply.value)
+        await ValueChange(dut.reply)
+
+    async def write(self, name: str, value: int) -> int:
+        """Write the register called `name`; the AXI-Lite response."""
+        await self._operate(WRITE, registers.address(name), value)
+        return int(self._dut.response.value)
+
+    async def read(self, name: str) -> int:
+        """Value of the register called `name`."""
+        await self._operate(READ, registers.address(name))
+        return int(self._dut.answer.value)
+
+    async def prepare(self, job: Job) -> None:
+        """Fill memory with the job's bytes and set every register but the start."""
+        words = job.memory.reshape(-1, self._bus_bytes)
+        words[:, ::-1].tofile("job_0.memory")
+        ports = {"base": job.base, "size": job.memory.size, "layers": job.layers, "record": job.record,
+                 "image_base": job.image[0], "image_size": job.image[1], "data_base": job.data[0],
+                 "data_size": job.data[1], "cycle_limit": job.cycle_limit, "drain": DRAIN_CYCLES}
+        late = job.late or (0, 0, 0)
+        ports |= dict(zip(("late_cycle", "late_address", "late_data"), late, strict=True))
+        self.set_ports(ports | job.manners.ports())
+        await self._operate(LOAD)
+        settings = {"image_base": job.image[0], "image_size": job.image[1], "data_base": job.data[0],
+                    "data_size": job.data[1], "program_offset": job.program_offset, "timeout": job.timeout}
+        for name, value in settings.items():
+            await self.write(name, value)
+
+    async def start(self, job: Job) -> None:
+        """Start the prepared program and wait for its interrupt or the job's limit."""
+        before = time.monotonic()
+        await self._operate(RUN, registers.address("control"), registers.START)
+        self.seconds += time.monotonic() - before
+        self.cycles += int(self._dut.cycles.value)
+        self.programs += 1
+
+    async def collect(self) -> Outcome:
+        """Registers and files of the program that has ended; clears the interrupt."""
+        finished, cycles = bool(self._dut.finished.value), int(self._dut.cycles.value)
+        status = await self.status()
+        counters = {name: await self.read(f"count_{name}") for name in COUNTERS}
+        await self.clear_interrupt()
+        await self._operate(DUMP)
+        faults = tuple(FAULT_FILE.read_text().splitlines()) if FAULT_FILE.exists() else ()
+        return Outcome(
+            memory=np.fromfile("job_0.dump", np.uint8), trace=Path("job_0.trace"),
+            causes=np.fromfile("job_0.causes", "<u4").reshape(-1, CAUSES_PER_LAYER), cycles=cycles,
+            finished=finished, counters=counters, faults=faults, **status,
+        )
+
+    async def status(self) -> dict[str, int]:
+        """error (an Error) and error_command of the last program."""
+        return {"error": await self.read("error"), "error_command": await self.read("error_command")}
+
+    async def clear_interrupt(self) -> None:
+        """Write-one-to-clear the interrupt."""
+        await self.write("interrupt", 1)
+
+    async def run(self, job: Job) -> Outcome:
+        """prepare, start, collect; a broken rule is a SimulationError."""
+        await self.prepare(job)
+        await self.start(job)
+        outcome = await self.collect()
+        if outcome.faults:
+            raise SimulationError("; ".join(outcome.faults[:3]))
+        return outcome
+
+    async def run_to_end(self, job: Job) -> Outcome:
+        """`run` for a program that must end without error; a SimulationError tells how it ended otherwise."""
+        outcome = await self.run(job)
+        if not outcome.finished:
+            raise SimulationError(f"no interrupt after {outcome.cycles} cycles")
+        if outcome.error:
+            raise SimulationError(f"error {Error(outcome.error).name} at command {outcome.error_command}")
+        return outcome
+
+
+KNOBS = (
+    "operation", "operand_address", "operand_data", "late_cycle", "late_address", "late_data", "cycle_limit", "drain",
+    "job", "record", "layers", "base", "size", "image_base", "image_size", "data_base", "data_size", "read_latency",
+    "write_latency", "stalls", "seed", "order", "fail_read", "fail_read_beat", "fail_write", "fail_response",
+    "stop_channel", "stop_after",
+)
+
+
+def driver_of(dut, bus_bytes: int) -> Driver:
+    """A Driver that logs only warnings."""
+    cocotb.log.setLevel("WARNING")
+    return Driver(dut, bus_bytes)
