@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +80,7 @@ class ImageSet:
                     raise ValueError(f"mode {image.mode}, more than 8 bits per channel")
                 return image
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            self.unreadable.append((name, " ".join(str(error).replace(str(source), "").split())))
+            self.unreadable.append((name, " ".join(str(error).replace(f" {str(source)!r}", "").split())))
             return None
 
 
@@ -124,9 +125,9 @@ def _leading(name: str) -> int | None:
 
 def _archive(path: Path, how: Preprocessing) -> ImageSet:
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {key: data[key] for key in ("images", "labels") if key in data}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise WesnpuError(f"{path}: cannot be read as .npz ({error})") from error
     images = _uint8_images(path, arrays.get("images"))
     labels = arrays.get("labels")

@@ -89,8 +89,8 @@ def image_info(graph: GraphProto) -> ValueInfoProto:
         raise WesnpuError(f"the network has {len(inputs)} inputs ({names}); supported: one")
     kind = inputs[0].type.tensor_type.elem_type
     if kind != TensorProto.FLOAT:
-        names = {number: name for name, number in TensorProto.DataType.items()}
-        raise WesnpuError(f"input '{inputs[0].name}' is {names.get(kind, kind)}; supported: FLOAT (float32)")
+        kinds = {number: name for name, number in TensorProto.DataType.items()}
+        raise WesnpuError(f"input '{inputs[0].name}' is {kinds.get(kind, kind)}; supported: FLOAT (float32)")
     return inputs[0]
 
 

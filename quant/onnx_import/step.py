@@ -84,7 +84,8 @@ class Step:
         """The array as float64, refused when it is empty or holds NaN or infinity."""
         if array.size == 0:
             self.refuse(f"{what} is empty (shape {array.shape})", "at least one element")
-        array = np.asarray(array, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            array = np.asarray(array, dtype=np.float64)
         bad = int(array.size - np.isfinite(array).sum())
         if bad:
             self.refuse(f"{what} holds {bad} values that are NaN or infinite", "finite numbers")
