@@ -116,18 +116,19 @@ def unfolded_bias(network: Network, layer: ConvLayer) -> np.ndarray:
 
 
 def export_qdq(network: Network, *, activations: ActivationType = "uint8") -> onnx.ModelProto:
-    """The network as a QDQ model: float input (N, C, H, W), float outputs by their names, N free.
+    """The network as a QDQ model: float input `image` (N, C, H, W), float outputs by their names, N free.
 
     activations: "uint8" (codes + 128, which onnxruntime fuses to integer kernels on x86) or "int8" (the codes of
     golden). Every activation code tensor is named `<tensor>:q`. WesnpuError for another value of `activations`.
     """
     writer = _writer(network, activations)
     source = network.tensors[network.input]
-    writer.quantize("image", source)
+    image = _input_name(network)
+    writer.quantize(image, source)
     for layer in network.layers:
         writer.quantize(writer.layer(layer), network.tensors[layer.output])
     outputs = [_info(name, TensorProto.FLOAT, network.tensors[name]) for name in network.outputs]
-    return _model(writer, network.name, [_info("image", TensorProto.FLOAT, source)], outputs)
+    return _model(writer, network.name, [_info(image, TensorProto.FLOAT, source)], outputs)
 
 
 def export_layer(network: Network, layer: ConvLayer, *, activations: ActivationType = "uint8") -> onnx.ModelProto:
@@ -152,6 +153,14 @@ def save_qdq(network: Network, path: str | Path, *, activations: ActivationType 
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(data)
     os.replace(file.name, path)
+
+
+def _input_name(network: Network) -> str:
+    """"image", with underscores behind it while a tensor of the network has that name."""
+    name = "image"
+    while name in network.tensors:
+        name += "_"
+    return name
 
 
 def _writer(network: Network, activations: str) -> _Writer:
