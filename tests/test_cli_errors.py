@@ -199,6 +199,13 @@ def test_sqnr_needs_both_float_and_images(tmp_path: Path, model: Path, images: P
     refused("inspect", path, "--float", model, naming=["--float", "--images"])
 
 
+def test_unknown_activations_of_the_export(tmp_path: Path, model: Path, images: Path) -> None:
+    path = tmp_path / "net.npz"
+    assert run("quantize", model, "--calib", images, "-o", path).exit_code == 0
+    refused("export-qdq", path, "-o", tmp_path / "q.onnx", "--activations", "int4", naming=["int4", "uint8, int8"])
+    assert not (tmp_path / "q.onnx").exists()
+
+
 def test_missing_arguments_are_named() -> None:
     done = run("quantize")
     assert done.exit_code == 2 and "model" in done.stderr.lower()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from wesnpu.commands import evaluate, import_network, inspect, quantize
+from wesnpu.commands import evaluate, export_qdq, import_network, inspect, quantize
 from wesnpu.errors import one_line_errors
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -12,6 +12,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "quantize": quantize.quantize,
     "eval": evaluate.evaluate,
     "inspect": inspect.inspect,
+    "export-qdq": export_qdq.export,
 }
 
 app = typer.Typer(

@@ -62,11 +62,13 @@ def shifts(rows: Sequence[Shifts]) -> str:
     counts = np.array([row.counts for row in rows])
     sink: list[str] = []
     with _canvas("shifts", 0.9 + ROW * len(rows), sink) as axes:
-        axes.imshow(np.log1p(counts), cmap="Blues", aspect="auto", vmax=1.6 * np.log1p(counts.max()))
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8)
-        axes.set_xticks(range(counts.shape[1]))
-        axes.set_yticks(range(len(rows)), [row.layer for row in rows], fontsize=8)
+        columns, lines = np.arange(counts.shape[1]), np.arange(len(rows))
+        axes.pcolormesh(columns, lines, np.log1p(counts), cmap="Blues", vmax=1.6 * np.log1p(counts.max()))
+        for line, column in zip(*np.nonzero(counts), strict=True):
+            axes.text(column, line, str(counts[line, column]), ha="center", va="center", fontsize=8)
+        axes.set_xticks(columns)
+        axes.set_yticks(lines, [row.layer for row in rows], fontsize=8)
+        axes.invert_yaxis()
         axes.set_xlabel("shift n_c (channels with it)")
     return sink[0]
 

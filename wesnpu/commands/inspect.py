@@ -11,11 +11,12 @@ from golden.file import load_network
 from golden.network import ConvLayer, Network
 from golden.requantize import SHIFT_MAX, Requantizer, ShiftScaler
 from quant.evaluate import tensor_sqnr
+from quant.weight_scale import real_weight_scale
 from wesnpu import console, options
 from wesnpu.commands.evaluate import FloatModel, float_graph, preprocessing_of
 from wesnpu.image_files import read_pictures
 
-COLUMNS = ("layer", "kind", "weights", "s_y", "z_y", "clamp", "M", "e", "acc bits", "shift n_c: channels")
+COLUMNS = ("layer", "kind", "weights", "s_w", "s_y", "z_y", "clamp", "M", "e", "acc bits", "shift n_c: channels")
 LIMIT = 32
 
 
@@ -70,9 +71,16 @@ def row(network: Network, layer: ConvLayer) -> tuple[str, ...]:
     bits = max(int(high.max()), -int(low.min()) - 1, 1).bit_length() + 1
     clamp = f"{layer.lo}..{layer.hi}"
     multiplier, exponent, shifts = requantization(layer.requantizer)
-    scale = f"{target.scale:.5g}"
-    return (layer.name, window, f"{layer.weight.size:,}", scale, str(target.zero_point), clamp, multiplier, exponent,
-            str(bits), shifts)  # fmt: skip
+    scales = (weight_scale(network, layer), f"{target.scale:.5g}", str(target.zero_point))
+    return (layer.name, window, f"{layer.weight.size:,}", *scales, clamp, multiplier, exponent, str(bits), shifts)
+
+
+def weight_scale(network: Network, layer: ConvLayer) -> str:
+    """The layer's one weight scale, or the smallest and largest of its channels'."""
+    scales = real_weight_scale(network, layer)
+    if isinstance(layer.requantizer, ShiftScaler) and layer.requantizer.half_step is None:
+        return f"{np.ldexp(scales[0], int(layer.requantizer.shift[0])):.5g}"
+    return f"{scales.min():.5g}..{scales.max():.5g}"
 
 
 def requantization(requantizer: Requantizer) -> tuple[str, str, str]:
