@@ -57,6 +57,7 @@ def create() -> None:
 
 def install() -> None:
     """Bring .venv to the pinned packages and this folder, editable; nothing is resolved, so nothing is guessed."""
+    STAMP.unlink(missing_ok=True)
     subprocess.run([*PIP, "install", "--no-deps", "--requirement", LOCK], check=True)
     subprocess.run([*PIP, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT], check=True)
     STAMP.write_text(fingerprint())
