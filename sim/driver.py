@@ -16,7 +16,9 @@ LOAD, DUMP, WRITE, READ, RUN = 1, 2, 3, 4, 5
 PERIOD_NS = 2
 DRAIN_CYCLES = 64  # watched after the interrupt for surplus bursts
 FAULT_FILE = Path("fault.txt")
-COUNTERS = ("cycles", "read_beats", "write_beats", *(cause.name.lower() for cause in Cause))
+COUNTERS = ("CYCLES", "READ_BEATS", "WRITE_BEATS", *(cause.name for cause in Cause))
+START = registers.pack("CONTROL", start=1)
+INTERRUPTS = registers.pack("INTERRUPT_STATUS", done=1, error=1)
 
 
 class SimulationError(AssertionError):
@@ -61,12 +63,12 @@ class Driver:
 
     async def write(self, name: str, value: int) -> int:
         """Write the register called `name`; the AXI-Lite response."""
-        await self._operate(WRITE, registers.address(name), value)
+        await self._operate(WRITE, registers.register(name).offset, value)
         return int(self._dut.response.value)
 
     async def read(self, name: str) -> int:
         """Value of the register called `name`."""
-        await self._operate(READ, registers.address(name))
+        await self._operate(READ, registers.register(name).offset)
         return int(self._dut.answer.value)
 
     async def prepare(self, job: Job) -> None:
@@ -80,15 +82,16 @@ class Driver:
         ports |= dict(zip(("late_cycle", "late_address", "late_data"), late, strict=True))
         self.set_ports(ports | job.manners.ports())
         await self._operate(LOAD)
-        settings = {"image_base": job.image[0], "image_size": job.image[1], "data_base": job.data[0],
-                    "data_size": job.data[1], "program_offset": job.program_offset, "timeout": job.timeout}
+        settings = {"IMAGE_BASE": job.image[0], "IMAGE_SIZE": job.image[1], "DATA_BASE": job.data[0],
+                    "DATA_SIZE": job.data[1], "PROGRAM_OFFSET": job.program_offset, "TIMEOUT": job.timeout,
+                    "INTERRUPT_ENABLE": INTERRUPTS}
         for name, value in settings.items():
             await self.write(name, value)
 
     async def start(self, job: Job) -> None:
         """Start the prepared program and wait for its interrupt or the job's limit."""
         before = time.monotonic()
-        await self._operate(RUN, registers.address("control"), registers.START)
+        await self._operate(RUN, registers.register("CONTROL").offset, START)
         self.seconds += time.monotonic() - before
         self.cycles += int(self._dut.cycles.value)
         self.programs += 1
@@ -96,24 +99,21 @@ class Driver:
     async def collect(self) -> Outcome:
         """Registers and files of the program that has ended; clears the interrupt."""
         finished, cycles = bool(self._dut.finished.value), int(self._dut.cycles.value)
-        status = await self.status()
-        counters = {name: await self.read(f"count_{name}") for name in COUNTERS}
+        status = registers.unpack("STATUS", await self.read("STATUS"))
+        counters = {name.lower(): await self.read(f"COUNT_{name}") for name in COUNTERS}
         await self.clear_interrupt()
         await self._operate(DUMP)
         faults = tuple(FAULT_FILE.read_text().splitlines()) if FAULT_FILE.exists() else ()
         return Outcome(
             memory=np.fromfile("job_0.dump", np.uint8), trace=Path("job_0.trace"),
             causes=np.fromfile("job_0.causes", "<u4").reshape(-1, CAUSES_PER_LAYER), cycles=cycles,
-            finished=finished, counters=counters, faults=faults, **status,
+            finished=finished, error=status["error"], error_command=status["error_command"], counters=counters,
+            faults=faults,
         )
-
-    async def status(self) -> dict[str, int]:
-        """error (an Error) and error_command of the last program."""
-        return {"error": await self.read("error"), "error_command": await self.read("error_command")}
 
     async def clear_interrupt(self) -> None:
         """Write-one-to-clear the interrupt."""
-        await self.write("interrupt", 1)
+        await self.write("INTERRUPT_STATUS", INTERRUPTS)
 
     async def run(self, job: Job) -> Outcome:
         """prepare, start, collect; a broken rule is a SimulationError."""
