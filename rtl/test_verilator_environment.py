@@ -17,7 +17,7 @@ def fresh_choice():
 def test_it_runs_and_is_new_enough():
     environment = subject.verilator_environment()
     run = subprocess.run(["verilator", "--version"], env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout.startswith("Verilator 5.")
+    assert "rev" in run.stdout
     major, minor = subject.verilator_version().split(".")
     assert (int(major), int(minor)) >= subject.OLDEST
 
