@@ -8,7 +8,7 @@ from onnx import helper
 from golden.network import Preprocessing
 from quant.graph import Activation, Add, Conv, Pool
 from quant.onnx_import import Imported, import_onnx
-from quant.onnx_import.check import compare
+from quant.onnx_import.check import compare_layers, compare_outputs
 from quant.testdata.net import Net
 
 
@@ -16,9 +16,10 @@ def kept(net: Net, folder, *outputs: str, shape=None, **options) -> Imported:
     """Import, compare with the file, return."""
     path = net.save(folder, *outputs)
     imported = import_onnx(path, shape=shape, **options)
-    differences = compare(imported, path, net.images(shape))
+    x = net.images(shape)
+    differences = compare_outputs(imported, path, x)
     assert len(differences) == len(set(imported.output_views)) > 0
-    for difference in differences:
+    for difference in differences + compare_layers(imported, path, x):
         assert difference.ratio <= 1, difference
     return imported
 
@@ -107,7 +108,7 @@ def test_external_data(tmp_path):
     path = tmp_path / "net.onnx"
     onnx.save(net.model(net.conv("x", 3, 40, 3)), path, save_as_external_data=True, location="w.bin", size_threshold=0)
     assert (tmp_path / "w.bin").stat().st_size >= 40 * 27 * 4
-    (difference,) = compare(import_onnx(path), path, net.images())
+    (difference,) = compare_outputs(import_onnx(path), path, net.images())
     assert difference.ratio <= 1
 
 
@@ -286,7 +287,7 @@ def test_local_functions_are_inlined(tmp_path):
     onnx.save(model, path)
     imported = import_onnx(path)
     assert imported.graph.nodes[0].activation == Activation(0.0, 6.0)
-    assert compare(imported, path, net.images())[0].ratio <= 1
+    assert compare_outputs(imported, path, net.images())[0].ratio <= 1
 
 
 def test_statistics_of_batch_norm_stay_beside_the_convolution(tmp_path):
@@ -306,7 +307,22 @@ def test_the_comparison_sees_a_wrong_weight(tmp_path):
     array = onnx.numpy_helper.to_array(weight).copy()
     array.flat[5] *= 1 + 1e-4
     weight.CopyFrom(onnx.numpy_helper.from_array(array, weight.name))
-    assert compare(imported, path, net.images())[0].ratio > 1
+    assert compare_outputs(imported, path, net.images())[0].ratio > 1
+
+
+def test_the_comparison_by_layers_names_the_wrong_one(tmp_path):
+    """Deep in a network of 30 layers one weight is off by 1e-4 of its size; only its own tensor differs."""
+    net, y = Net((1, 4, 6, 6)), "x"
+    for _ in range(30):
+        y = net.op("Clip", net.batch_norm(net.conv(y, 4, 4, 3, pads=[1, 1, 1, 1]), 4), net.const(-6.0), net.const(6.0))
+    path = net.save(tmp_path, y)
+    imported, x = import_onnx(path), net.images()
+    differences = compare_layers(imported, path, x)
+    assert len(differences) == 30 and max(d.ratio for d in differences) <= 1
+    node = imported.graph.nodes[20]
+    node.weight[1, 2, 1, 1] *= 1 + 1e-4
+    wrong = [d.tensor for d in compare_layers(imported, path, x) if d.ratio > 1]
+    assert wrong == [imported.file_tensors[node.output][0]]
 
 
 def test_residual_add_keeps_its_activation(tmp_path):

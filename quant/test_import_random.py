@@ -7,7 +7,7 @@ import pytest
 
 from quant.graph_run import run_graph
 from quant.onnx_import import import_onnx
-from quant.onnx_import.check import compare
+from quant.onnx_import.check import compare_layers, compare_outputs
 from quant.testdata.net import Net
 
 SEEDS = range(60) if "WESNPU_SEED" not in os.environ else [int(os.environ["WESNPU_SEED"])]
@@ -71,9 +71,9 @@ def test_random_networks(seed, tmp_path):
     path = net.save(tmp_path, *outputs)
     imported = import_onnx(path)
     x = net.images()
-    differences = compare(imported, path, x)
-    assert {d.output for d in differences} == set(outputs)
-    for difference in differences:
+    differences = compare_outputs(imported, path, x)
+    assert {d.tensor for d in differences} == set(outputs)
+    for difference in differences + compare_layers(imported, path, x):
         assert difference.ratio <= 1, difference
     tensors = run_graph(imported.graph, imported.to_graph(x))
     assert {n: t.shape[1:] for n, t in tensors.items()} == imported.graph.shapes

@@ -53,7 +53,8 @@ class Imported:
     """An imported network: the float graph, the same as an ONNX model (batch dynamic, NCHW), and the report.
 
     input_view: how the file lays out its input. output_views: tensor in the file -> graph tensor and layout, for each
-    output of the file or, where a tail was cut off, the tensor before it.
+    output of the file or, where a tail was cut off, the tensor before it. file_tensors: graph tensor -> the tensor of
+    the file that it equals, and its layout there; those that the file does not have are left out.
     """
 
     graph: Graph
@@ -61,6 +62,7 @@ class Imported:
     report: Report
     input_view: View
     output_views: dict[str, View]
+    file_tensors: dict[str, tuple[str, View]] = field(repr=False)
 
     def to_graph(self, x: np.ndarray) -> np.ndarray:
         """The file's input, in its own layout and declared shape, as the graph's (N, C, H, W)."""
@@ -120,7 +122,8 @@ def _convert(
         host_tail=tuple(graph.host_tail),
         warnings=tuple(graph.warnings),
     )
-    return Imported(graph, to_onnx(graph), report, start, views)
+    known = {tensor: pair for tensor, pair in walker.file_tensors.items() if tensor in graph.shapes}
+    return Imported(graph, to_onnx(graph), report, start, views, known)
 
 
 def _asked(

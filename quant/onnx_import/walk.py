@@ -48,7 +48,10 @@ HANDLERS: dict[str, Handler] = {
 
 @dataclass
 class Walker:
-    """State of the walk: what each name stands for, how often it is read, and the graph under construction."""
+    """State of the walk: what each name stands for, how often it is read, and the graph under construction.
+
+    file_tensors: for each graph tensor the first tensor of the file that it equals, and how the file lays that out.
+    """
 
     opset: int
     opsets: list[OperatorSetIdProto]
@@ -57,6 +60,7 @@ class Walker:
     values: dict[str, Value] = field(default_factory=dict)
     builder: Builder = field(default_factory=Builder)
     constant_nodes: int = 0
+    file_tensors: dict[str, tuple[str, View]] = field(default_factory=dict)  # graph tensor -> name in the file, layout
 
     def initializers(self, graph: GraphProto) -> None:
         """Take up the graph's initializers."""
@@ -73,6 +77,8 @@ class Walker:
                 if name in self.values:
                     raise WesnpuError(f"{label(node)}: tensor '{name}' is produced twice")
                 self.values[name] = value
+                if isinstance(value, View) and not any(value.pad):
+                    self.file_tensors.setdefault(value.tensor, (name, value))
 
     def read(self, node: NodeProto | None, name: str) -> Value | None:
         """The value of a name, exclusive when this is its only reader; None for an absent optional input."""
