@@ -168,7 +168,7 @@ class Compute(wiring.Component):
             ]
             for i in range(config.pixels):
                 counts = self.row_enable[j] & at_address.column_valid[i]
-                with m.If(counts & (register + i >= config.scratchpad_words)):
+                with m.If(counts & ((register + i)[:ADDRESS_BITS] >= config.scratchpad_words)):
                     m.d.comb += wrong.eq(1)
         return wrong
 
