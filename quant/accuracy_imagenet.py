@@ -11,7 +11,8 @@ import os
 import statistics
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -86,23 +87,20 @@ def cross_fitted(
 
 def measure(
     imported: Imported, data: Crops, recipes: list[str], observers: list[str], draws: int, workers: int
-) -> tuple[Row, list[Row]]:
-    """The float row and one row for each recipe and observer."""
+) -> Iterator[tuple[Row, list[Row]]]:
+    """The float row and one row for each recipe and observer, after every draw with one result more."""
     images = Images(data.images, data.images.shape[1:], PREPROCESSING)
     reference = float_scores(imported.graph, images)
     plain = compare_scores(reference, data.labels)
-    rows = []
-    for recipe in recipes:
-        for observer in observers:
-            results = []
-            for draw in range(draws):
-                values = cross_fitted(imported, data, recipe, observer, draw, workers)
-                found = compare_scores(values, data.labels, reference)
-                results.append((found.top1 or 0.0, found.agreement or 0.0))
-                line = f"{recipe} {observer} draw {draw}: top-1 {found.top1:.1f}, agreement {found.agreement:.1f}"
-                print(line, flush=True)
-            rows.append(Row(recipe, observer, tuple(results)))
-    return Row("float", "", ((plain.top1 or 0.0, 100.0),)), rows
+    rows = [Row(recipe, observer, ()) for recipe in recipes for observer in observers]
+    for draw in range(draws):
+        for index, row in enumerate(rows):
+            values = cross_fitted(imported, data, row.recipe, row.observer, draw, workers)
+            found = compare_scores(values, data.labels, reference)
+            result = (found.top1 or 0.0, found.agreement or 0.0)
+            rows[index] = replace(row, results=(*row.results, result))
+            print(f"{row.recipe} {row.observer} draw {draw}: top-1 {result[0]:.1f}, agreement {result[1]:.1f}", flush=True)
+        yield Row("float", "", ((plain.top1 or 0.0, 100.0),)), list(rows)
 
 
 def table(plain: Row, rows: list[Row]) -> str:
@@ -129,9 +127,9 @@ def document(plain: Row, rows: list[Row], count: int, draws: int, command: str) 
 
 {count} labelled 224x224 crops of ImageNet, input (pixel - 127) / 128. {CALIBRATION_IMAGES} calibration images
 drawn from one half, evaluated on the other half, both ways; median over {draws} calibration draws
-(range in brackets). One standard error of a
-difference on 500 images is about 0.6 pp. Such crops are usually training images of the network, so only differences
-from float mean anything; do not set the top-1 column beside published figures.
+(range in brackets). One standard error of a difference on 500 images is about 0.6 pp. Such crops are usually training
+images of the network, so only differences from float mean anything; do not set the top-1 column beside published
+figures.
 
 {table(plain, rows)}
 
@@ -166,12 +164,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise WesnpuError("--images: name a folder of labelled crops, or set WESNPU_IMAGENET")
         imported = import_onnx(options.model, preprocessing=PREPROCESSING)
         data = read_crops(options.images)
-        plain, rows = measure(imported, data, options.recipes, options.observers, options.draws, options.workers)
+        command = f"python -m quant.accuracy_imagenet --images DIR --draws {options.draws}"
+        results = measure(imported, data, options.recipes, options.observers, options.draws, options.workers)
+        for draws, (plain, rows) in enumerate(results, 1):
+            write(options.out, document(plain, rows, len(data.labels), draws, command))
     except WesnpuError as error:
         print(error, file=sys.stderr)
         return 2
-    command = f"python -m quant.accuracy_imagenet --images DIR --draws {options.draws}"
-    write(options.out, document(plain, rows, len(data.labels), options.draws, command))
     print(table(plain, rows))
     return 0
 
