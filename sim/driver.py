@@ -16,6 +16,7 @@ LOAD, DUMP, WRITE, READ, RUN = 1, 2, 3, 4, 5
 PERIOD_NS = 2
 DRAIN_CYCLES = 64  # watched after the interrupt for surplus bursts
 FAULT_FILE = Path("fault.txt")
+TRACE_FILE = Path("job_0.trace")
 COUNTERS = ("CYCLES", "READ_BEATS", "WRITE_BEATS", *(cause.name for cause in Cause))
 START = registers.pack("CONTROL", start=1)
 INTERRUPTS = registers.pack("INTERRUPT_STATUS", done=1, error=1)
@@ -34,6 +35,7 @@ class Driver:
     def __init__(self, dut, bus_bytes: int):
         self._dut = dut
         self._bus_bytes = bus_bytes
+        self.trace_path = TRACE_FILE
         self.cycles = 0
         self.seconds = 0.0
         self.programs = 0
@@ -105,7 +107,7 @@ class Driver:
         await self._operate(DUMP)
         faults = tuple(FAULT_FILE.read_text().splitlines()) if FAULT_FILE.exists() else ()
         return Outcome(
-            memory=np.fromfile("job_0.dump", np.uint8), trace=Path("job_0.trace"),
+            memory=np.fromfile("job_0.dump", np.uint8), trace=TRACE_FILE,
             causes=np.fromfile("job_0.causes", "<u4").reshape(-1, CAUSES_PER_LAYER), cycles=cycles,
             finished=finished, error=status["error"], error_command=status["error_command"], counters=counters,
             faults=faults,

@@ -1,0 +1,146 @@
+"""Runs networks on the bench and compares everything: whole memory, every traced tensor position, every register."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from compiler.config import EngineConfig
+from golden.network import Network
+from sim.driver import Driver, SimulationError
+from sim.expected import Expected, expected_of
+from sim.job import Job, Manners, Outcome
+from sim.layout import PACKED_CHANNELS, packed_input_bytes, tensor_bytes
+from sim.memory_image import Placement, job_of, place
+from sim.plain_program import PlainProgram, plain_program
+from sim.trace import ComputeWrites, compare_trace, read_trace
+
+SHOWN = 8  # mismatches told
+
+
+@dataclass
+class Tally:
+    """What was compared so far."""
+
+    programs: int = 0
+    values: int = 0  # traced tensor positions
+    memory_bytes: int = 0
+    cycles: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A job with what it must leave behind. final: uint8, the whole memory; parts: its result writes in order."""
+
+    network: Network
+    image: np.ndarray
+    placement: Placement
+    job: Job
+    final: np.ndarray
+    expected: Expected
+    parts: list[ComputeWrites]
+
+
+def prepare_plain(network: Network, image: np.ndarray, config: EngineConfig, manners: Manners, seed: int,
+                  program: PlainProgram | None = None) -> Prepared:
+    """The plain program of a one-layer network on this image, in a memory drawn from `seed`."""
+    program = program or plain_program(network, config)
+    placement = place(program.image, program.data_size, seed)
+    expected = expected_of(network, image)
+    source, target = network.tensors[network.input], network.layers[0].output
+    if source.channels <= PACKED_CHANNELS:
+        given = packed_input_bytes(image, source.zero_point)
+    else:
+        given = tensor_bytes(expected.tensors[network.input])
+    data = placement.data_view(placement.memory)
+    data[program.input_offset : program.input_offset + given.size] = given
+    final = placement.memory.copy()
+    output = tensor_bytes(expected.tensors[target])
+    placement.data_view(final)[program.output_offset : program.output_offset + output.size] = output
+    job = job_of(placement, layers=1, manners=manners)
+    return Prepared(network, image, placement, job, final, expected, program.parts)
+
+
+class Session:
+    """One simulation: a driver, a configuration and the tally of what was compared."""
+
+    def __init__(self, driver: Driver, config: EngineConfig):
+        self.driver = driver
+        self.config = config
+        self.tally = Tally()
+
+    async def check(self, prepared: Prepared) -> Outcome:
+        """Run to the end and compare all; SimulationError lists the first mismatches by place and stage."""
+        outcome = await self._outcome(prepared)
+        wrong = self.compare(prepared, outcome)
+        if wrong:
+            raise SimulationError(f"{len(wrong)} mismatches: " + "; ".join(await self._by_stage(prepared, wrong)))
+        self._check_counters(outcome)
+        return outcome
+
+    async def _outcome(self, prepared: Prepared) -> Outcome:
+        try:
+            return await self.driver.run_to_end(prepared.job)
+        except SimulationError as error:
+            raise SimulationError(f"{error}{self._last_write(prepared)}") from None
+
+    def _last_write(self, prepared: Prepared) -> str:
+        """Where the trace of a program that did not end stops."""
+        writes = read_trace(self.driver.trace_path, self.config, stages=False)
+        done = len(writes.layer)
+        for part in prepared.parts:
+            if done < part.count:
+                channel, row, column = part.place(done, self.config.lanes)
+                layer = prepared.network.layers[part.layer].name
+                return f"; the next result would be layer {layer} channel {channel} row {row} column {column}"
+            done -= part.count
+        return "; all results were written"
+
+    def compare(self, prepared: Prepared, outcome: Outcome) -> list[str]:
+        """Every difference between the outcome and what it must be, first ones in words; the tally grows."""
+        writes = read_trace(outcome.trace, self.config, stages=prepared.job.record == 2)
+        compared, mismatches = compare_trace(
+            prepared.network, prepared.expected, prepared.parts, writes, self.config
+        )
+        self.tally.programs += 1
+        self.tally.values += compared
+        self.tally.memory_bytes += outcome.memory.size
+        self.tally.cycles += outcome.cycles
+        return [str(one) for one in mismatches] + self._compare_memory(prepared, outcome.memory)
+
+    def _compare_memory(self, prepared: Prepared, memory: np.ndarray) -> list[str]:
+        if memory.size != prepared.final.size:
+            return [f"memory dump holds {memory.size} bytes, not {prepared.final.size}"]
+        return [
+            f"memory at {prepared.placement.region_of(int(at))}: expected {prepared.final[at]}, got {memory[at]}"
+            for at in np.flatnonzero(memory != prepared.final)
+        ]
+
+    async def _by_stage(self, prepared: Prepared, wrong: list[str]) -> list[str]:
+        """The mismatches again, of the first wrong stage: the same program rerun with all stages recorded."""
+        full = Prepared(
+            prepared.network, prepared.image, prepared.placement, prepared.job.with_(record=2), prepared.final,
+            expected_of(prepared.network, prepared.image, stages=True), prepared.parts,
+        )
+        try:
+            again = self.compare(full, await self._outcome(full))
+        except SimulationError as error:
+            again = [f"the run with all stages recorded: {error}"]
+        return (again or wrong)[:SHOWN]
+
+    def _check_counters(self, outcome: Outcome) -> None:
+        """Every cycle has one cause: the registers' add up to their total, the trace's to the same."""
+        counters = dict(outcome.counters)
+        total = counters.pop("cycles")
+        del counters["read_beats"], counters["write_beats"]
+        if sum(counters.values()) != total or int(outcome.causes.sum()) != total:
+            found = f"{counters} make {sum(counters.values())}, the trace {int(outcome.causes.sum())}"
+            raise SimulationError(f"causes of cycles do not add up: {found}, total {total}")
+
+    def write_result(self, path: Path, failure: str, seconds: float) -> None:
+        """The tally as JSON; `failure` is empty for a run without one."""
+        rate = self.driver.cycles / self.driver.seconds if self.driver.seconds else 0.0
+        record = asdict(self.tally) | {"failure": failure, "seconds": seconds, "cycles_per_second": rate}
+        path.write_text(json.dumps(record, indent=1))
