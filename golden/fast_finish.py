@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.requantize import ShiftScaler
+from golden.scratch import SCRATCH
 
 # where in the window of safe offsets to try the single-precision constant; 0 is the exact constant
 MARGINS = (0.0, 0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875)
@@ -25,14 +26,14 @@ class Float64Finish:
     def __call__(self, sums: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
         """Codes of Eq. 6 from acc 2^(G-s_c), float (C, ...), and r of Eq. 7 (same shape, float64) or None."""
         guard, limit = self.scaler.guard_bits, 1 << (self.scaler.shifted_bits - 1)
-        q = np.floor(sums, dtype=np.float64)
+        q = np.floor(sums, dtype=np.float64, out=SCRATCH.array("codes", sums.shape, np.dtype(np.float64)))
         np.clip(q, -limit, limit - 1, out=q)
         q *= self.scaler.multiplier
         if residual is not None:
             q += residual
         q += float((1 << (15 + guard)) + (self.zero_point << (16 + guard)))
         q *= 2.0 ** -(16 + guard)
-        return np.clip(np.floor(q, out=q), self.lo, self.hi, out=q)
+        return np.floor(q, out=q).clip(self.lo, self.hi, out=q)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Float32Finish:
         y = np.floor(sums, out=sums)
         y *= self.factor
         y += self.offset
-        return np.clip(np.floor(y, out=y), self.lo, self.hi, out=y)
+        return np.floor(y, out=y).clip(self.lo, self.hi, out=y)
 
 
 def step_points(scaler: ShiftScaler, zero_point: int, lo: int, hi: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from golden.fast_sums import Block, dense_blocks, depthwise_blocks, padded_input
 from golden.layer import ConvLayer
 from golden.network import Network
 from golden.requantize import ShiftScaler, residual_term
+from golden.scratch import SCRATCH
 
 Finish = Callable[["Group", Block, int], np.ndarray]
 EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}  # integers below this magnitude are exact
@@ -122,11 +123,7 @@ class LayerPlan:
         r = None
         if residual is not None:
             r = self._float_residual(residual[group.channels][block.channels, block.rows])
-        mine = (group.late >= block.channels.start) & (group.late < block.channels.stop)
-        late = group.late[mine] - block.channels.start
-        if late.size:
-            sums = block.sums[late, :, :width] + group.late_bias[group.late[mine]][:, None, None]
-            late_codes = self._double(sums, None if r is None else r[late])
+        late, late_codes = self._late_codes(group, block, width, r) if group.late.size else (group.late, None)
         if r is None and self._single and group.matrix.dtype == np.float32:
             codes = self._single(block.sums)[:, :, :width]
         else:
@@ -135,10 +132,20 @@ class LayerPlan:
             codes[late] = late_codes
         return codes
 
+    def _late_codes(
+        self, group: Group, block: Block, width: int, r: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The channels of the block whose bias is not in the matrix, and their codes."""
+        late = group.late[(group.late >= block.channels.start) & (group.late < block.channels.stop)]
+        local = late - block.channels.start
+        sums = block.sums[local, :, :width] + group.late_bias[late][:, None, None]
+        return local, self._double(sums, None if r is None else r[local]).copy()
+
     def _float_residual(self, u: np.ndarray) -> np.ndarray:
         """Eq. 7 in double precision, exact."""
         assert self.layer.residual is not None
-        r = u - np.float64(self.residual_zero_point)
+        r = SCRATCH.array("residual", u.shape, np.dtype(np.float64))
+        np.subtract(u, np.float64(self.residual_zero_point), out=r)
         r *= self.layer.residual.multiplier << (self.guard_bits + 1)
         return r
 

@@ -76,14 +76,14 @@ def differing_tensors(network: Network, image: np.ndarray) -> list[str]:
 
 
 def timed_in_turn(first: Callable[[], object], second: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """Least seconds of both, called alternately: other programs only ever add time."""
+    """Median processor seconds of both, called alternately after one warm-up each."""
     seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
+    for _ in range(rounds + 1):
         for function, times in zip((first, second), seconds, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             function()
-            times.append(time.perf_counter() - start)
-    return min(seconds[0]), min(seconds[1])
+            times.append(time.process_time() - start)
+    return float(np.median(seconds[0][1:])), float(np.median(seconds[1][1:]))
 
 
 def main() -> int:
