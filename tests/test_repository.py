@@ -33,9 +33,12 @@ NEVER = ("/work" + "/shared", "/work" + "/.lib", ".lib" + "rary/", "shared" + "/
 
 
 def tracked() -> list[Path]:
-    """Files of the repository, as git knows them."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    """Files of the repository, as git knows them; in an unpacked archive all but those that are made."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode == 0:
+        return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    made = {".venv", "build", "__pycache__"}
+    return [path for path in ROOT.rglob("*") if path.is_file() and not made & set(path.relative_to(ROOT).parts)]
 
 
 def sources(room: str) -> list[Path]:

@@ -46,9 +46,17 @@ def up_to_date() -> bool:
     return PYTHON.exists() and STAMP.is_file() and STAMP.read_text() == fingerprint()
 
 
+def usable() -> bool:
+    """Whether .venv has pip and is of the Python that runs this file."""
+    if not PYTHON.exists():
+        return False
+    asked = subprocess.run([PYTHON, "-c", "import pip, sys; print(sys.version)"], capture_output=True, text=True)
+    return asked.returncode == 0 and asked.stdout.strip() == sys.version.strip()
+
+
 def create() -> None:
-    """Make .venv unless it works already; SystemExit with one line where this Python cannot."""
-    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    """Make .venv unless it is usable; SystemExit with one line where this Python cannot."""
+    if usable():
         return
     made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True)
     if made.returncode:
