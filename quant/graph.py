@@ -1,6 +1,6 @@
 """The float graph that the passes of quant work on: what the importer makes of an ONNX file.
 
-Batch-free, NCHW. Only four node kinds remain after import; everything else was folded, lowered, cut off or refused.
+Batch-free, NCHW. Only three node kinds remain after import; everything else was folded, lowered, cut off or refused.
 BatchNormalization statistics are kept beside the folded convolution because DFQ needs them.
 """
 
@@ -29,7 +29,7 @@ class Activation:
 
 @dataclass
 class Conv:
-    """Dense or depthwise convolution (fully connected layers and poolings keep their own kinds until lowering).
+    """Dense or depthwise convolution; fully connected layers are one, poolings keep their own kind until lowering.
 
     weight float64 (O, I, KH, KW) or (C, 1, KH, KW) depthwise; bias float64 (O,).
     """

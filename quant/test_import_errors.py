@@ -94,6 +94,10 @@ NODES = {
         lambda n: n.op("Pad", "x", n.ints(0, 0, 1, 1, 0, 0, 1, 1), n.const(1.0), name="p"),
         "Pad 'p': constant_value 1.0; supported: 0",
     ),
+    "cropping pad": (
+        lambda n: n.op("Pad", "x", n.ints(0, 0, -1, 0, 0, 0, 1, 1), name="p"),
+        "Pad 'p': negative pads [-1, 1, 0, 1]",
+    ),
     "channel pad": (
         lambda n: n.op("Pad", "x", n.ints(0, 1, 0, 0, 0, 0, 0, 0), name="p"),
         "Pad 'p': pads dimension 1 (C)",

@@ -331,3 +331,37 @@ def test_residual_add_keeps_its_activation(tmp_path):
     y = net.op("Relu", net.op("Add", first, net.conv(first, 4, 4, 3, pads=[1, 1, 1, 1])))
     nodes = kept(net, tmp_path, y).graph.nodes
     assert isinstance(nodes[-1], Add) and nodes[-1].activation == Activation(0.0, None)
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_square_gemm(transposed, tmp_path):
+    net = Net((2, 5))
+    kept(net, tmp_path, net.op("Gemm", "x", net.normal(5, 5), transB=transposed))
+
+
+def test_a_tensor_that_a_branch_captures_is_not_folded_away(tmp_path):
+    """The If reads the convolution's output from outside, so the Relu beside it must not clamp it."""
+    net = Net((1, 3, 4, 4))
+    y = net.conv("x", 3, 4)
+    out = helper.make_tensor_value_info("inner", 1, None)
+    branch = helper.make_graph([helper.make_node("Identity", [y], ["inner"], "copy")], "branch", [], [out])
+    relu = net.op("Relu", y)
+    copied = net.op("If", net.const(True, bool), then_branch=branch, else_branch=branch)
+    kept(net, tmp_path, net.op("Add", relu, copied))
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_a_clip_whose_bounds_cross_gives_the_upper_one(folded, tmp_path):
+    net = Net((1, 3, 4, 4))
+    y = net.op("Clip", net.conv("x", 3, 4) if folded else "x", net.const(2.0), net.const(-1.0))
+    (conv,) = kept(net, tmp_path, y).graph.nodes
+    assert conv.activation == Activation(-1.0, -1.0)
+
+
+def test_clamps_in_a_row_become_one(tmp_path):
+    net, y = Net((1, 3, 4, 4)), "x"
+    y = net.conv(y, 3, 4)
+    for low, high in ((-0.9, 0.8), (-0.7, 1.0), (-2.0, 0.5)):
+        y = net.op("Clip", y, net.const(low), net.const(high))
+    (conv,) = kept(net, tmp_path, net.op("Relu", y)).graph.nodes
+    assert conv.activation == Activation(0.0, 0.5)
