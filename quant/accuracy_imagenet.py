@@ -99,7 +99,8 @@ def measure(
             found = compare_scores(values, data.labels, reference)
             result = (found.top1 or 0.0, found.agreement or 0.0)
             rows[index] = replace(row, results=(*row.results, result))
-            print(f"{row.recipe} {row.observer} draw {draw}: top-1 {result[0]:.1f}, agreement {result[1]:.1f}", flush=True)
+            figures = f"top-1 {result[0]:.1f}, agreement {result[1]:.1f}"
+            print(f"{row.recipe} {row.observer} draw {draw}: {figures}", flush=True)
         yield Row("float", "", ((plain.top1 or 0.0, 100.0),)), list(rows)
 
 

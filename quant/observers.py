@@ -104,19 +104,25 @@ class Percentile(Histogram):
         return float(np.interp(tail, at, where)), float(np.interp(1 - tail, at, where))
 
 
+def clipped(low: float, high: float, ratio: float) -> tuple[float, float]:
+    """The range cut to magnitudes of at most ratio times the largest."""
+    limit = ratio * max(-low, high)
+    return max(low, -limit), min(high, limit)
+
+
 class MeanSquaredError(Histogram):
-    """The clipping ratio in (0, 1] of the observed range with the least mean squared quantization error."""
+    """The clipping magnitude with the least mean squared quantization error."""
 
     def choose(self, low: float, high: float) -> tuple[float, float]:
-        """Both ends scaled by the best of CANDIDATES ratios."""
+        """The range cut at the best of CANDIDATES magnitudes."""
         used = np.flatnonzero(self.counts)
         values, counts = self.centres[used], self.counts[used]
         if low >= 0:
             values[used == HALF] = 0.0  # zeros of a clamp
         ratios = np.arange(1, CANDIDATES + 1) / CANDIDATES
-        errors = [self._error(values, counts, low * ratio, high * ratio) for ratio in ratios]
+        errors = [self._error(values, counts, *clipped(low, high, ratio)) for ratio in ratios]
         best = ratios[len(errors) - 1 - int(np.argmin(errors[::-1]))]  # the widest of equals
-        return low * best, high * best
+        return clipped(low, high, best)
 
     @staticmethod
     def _error(values: np.ndarray, counts: np.ndarray, low: float, high: float) -> float:
@@ -127,24 +133,24 @@ class MeanSquaredError(Histogram):
 
 
 class Entropy(Histogram):
-    """The clipping ratio whose quantized histogram has the least Kullback-Leibler divergence from the clipped one.
+    """The clipping magnitude whose quantized histogram has the least Kullback-Leibler divergence from the clipped one.
 
-    The rule of Migacz, "8-bit inference with TensorRT" (2017), with both ends scaled alike: outliers are counted in the
+    The rule of Migacz, "8-bit inference with TensorRT" (2017), with one magnitude for both ends: outliers are counted in the
     end bins of the reference, each of 256 levels spreads its count over its own occupied bins. The single bin at
     zero of a clamped tensor is left out, as it is represented exactly.
     """
 
     def choose(self, low: float, high: float) -> tuple[float, float]:
-        """Both ends scaled by the best of CANDIDATES ratios from 1/4 to 1 that keep at least 256 bins."""
+        """The range cut at the best of CANDIDATES magnitudes from 1/8 to 1 times the largest."""
         counts = self.counts.astype(np.float64)
         if low >= 0:
             counts[HALF] = 0  # zeros of a clamp
         if not counts.any():
             return low, high
-        ratios = np.linspace(0.25, 1.0, CANDIDATES)
-        losses = [self._divergence(counts, low * ratio, high * ratio) for ratio in ratios]
+        ratios = np.linspace(0.125, 1.0, CANDIDATES)
+        losses = [self._divergence(counts, *clipped(low, high, ratio)) for ratio in ratios]
         best = ratios[len(losses) - 1 - int(np.argmin(losses[::-1]))]
-        return low * best, high * best
+        return clipped(low, high, best)
 
     def _divergence(self, counts: np.ndarray, low: float, high: float) -> float:
         width = self.limit / HALF

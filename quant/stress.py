@@ -50,7 +50,7 @@ def consumer(graph: Graph, conv: Conv) -> Conv | None:
 
 
 def inverse_cle(graph: Graph, strength: float, seed: int) -> Graph:
-    """A copy with gains 2^U(0, strength) on the channels of every conv-ReLU-depthwise pair; the function is the same."""
+    """A copy with gains 2^U(0, strength) on the channels of every conv-ReLU-depthwise pair, equal in function."""
     graph, generator = copy.deepcopy(graph), np.random.default_rng([seed, int(100 * strength)])
     for node in graph.nodes:
         reader = consumer(graph, node) if isinstance(node, Conv) else None
