@@ -15,6 +15,7 @@ from wesnpu.report_data import Accuracy, Engine, LayerRun, Shifts
 
 WIDTH = 10.0  # inches; the page scales every plot to its own width
 ROW = 0.26  # inches per layer in plots with one row per layer
+FEWEST_SHIFTS = 8  # columns of the heat map, more where they are used
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -60,6 +61,7 @@ def accuracy(rows: Sequence[Accuracy]) -> str:
 def shifts(rows: Sequence[Shifts]) -> str:
     """Channels per shift and layer as a heat map with the counts written in."""
     counts = np.array([row.counts for row in rows])
+    counts = counts[:, : max(FEWEST_SHIFTS, 1 + np.flatnonzero(counts.any(axis=0)).max(initial=0))]
     sink: list[str] = []
     with _canvas("shifts", 0.9 + ROW * len(rows), sink) as axes:
         columns, lines = np.arange(counts.shape[1]), np.arange(len(rows))
@@ -102,17 +104,18 @@ def utilization(rows: Sequence[LayerRun], engine: Engine) -> str:
 
 
 def roofline(rows: Sequence[LayerRun], engine: Engine) -> str:
-    """MAC per cycle reached by each layer against MAC per byte of its operands, under the two roofs."""
+    """MAC per cycle of each layer, numbered from 1, against MAC per byte of its operands, under the two roofs."""
     intensity = np.array([row.macs / row.operand_bytes for row in rows])
     reached = np.array([row.macs / max(row.cycles, 1) for row in rows])
-    span = np.geomspace(min(0.25, intensity.min() / 2), max(1000.0, 2 * intensity.max()), 200)
+    bend = engine.macs_per_cycle / engine.bytes_per_cycle
+    span = np.geomspace(intensity.min() / 2, max(4 * bend, 2 * intensity.max()), 200)
     sink: list[str] = []
     with _canvas("roofline", 4.5, sink) as axes:
         roof = np.minimum(span * engine.bytes_per_cycle, engine.macs_per_cycle)
         axes.loglog(span, roof, color=COLOURS[2], label=f"{engine.macs_per_cycle} MAC, {engine.bytes_per_cycle} byte")
         axes.loglog(intensity, reached, "o", color=COLOURS[0], alpha=0.7)
-        for row, x, y in zip(rows, intensity, reached, strict=True):
-            axes.annotate(row.name, (x, y), fontsize=6, xytext=(3, 3), textcoords="offset points")
+        for number, x, y in zip(range(1, 1 + len(rows)), intensity, reached, strict=True):
+            axes.annotate(str(number), (x, y), fontsize=7, xytext=(4, -2), textcoords="offset points")
         axes.set(xlabel="MAC per byte of input, weights and output", ylabel="MAC per cycle")
         axes.legend(frameon=False, loc="lower right", title="roof per cycle")
     return sink[0]
