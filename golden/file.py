@@ -65,6 +65,8 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> None:
     WesnpuError when it cannot be written (nothing is left behind) or holds provenance that is not JSON.
     """
     path, data = Path(path), encode_network(network)
+    if path.exists() and not path.is_file():
+        raise WesnpuError(f"{path}: cannot be written: it is a folder or a device")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:
