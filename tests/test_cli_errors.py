@@ -1,5 +1,6 @@
 """Bad input ends with one line, exit code 2, no traceback, and nothing written."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -155,6 +156,19 @@ def test_options_out_of_range(
 def test_output_where_nothing_can_be_written(tmp_path: Path, model: Path, images: Path) -> None:
     for folder in ("/proc/self", str(model)):
         refused("quantize", model, "--calib", images, "-o", f"{folder}/net.npz", naming=[f"{folder}/net.npz"])
+
+
+def test_output_that_is_no_file_is_left_alone(tmp_path: Path, model: Path, images: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        refused("quantize", model, "--calib", images, "-o", path, naming=[str(path)])
+    assert pipe.is_fifo()
+
+
+def test_folders_of_the_output_are_made(tmp_path: Path, model: Path, images: Path) -> None:
+    path = tmp_path / "new" / "folder" / "net.npz"
+    assert run("quantize", model, "--calib", images, "-o", path).exit_code == 0 and path.is_file()
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, model: Path, images: Path) -> None:

@@ -8,6 +8,15 @@ from pathlib import Path
 from golden.errors import WesnpuError
 
 
+def check_output(path: Path) -> None:
+    """Refuse early, before any work, a path that no file can be put at; WesnpuError names it."""
+    if path.exists() and not path.is_file():
+        raise WesnpuError(f"{path} cannot be written: it is a folder or a device")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise WesnpuError(f"{path} cannot be written: {folder} is no folder that may be written to")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path`, folders included; WesnpuError names the path where the system refuses."""
     make_whole(path, lambda temporary: temporary.write_bytes(data))
@@ -18,6 +27,7 @@ def make_whole(path: Path, write: Callable[[Path], object]) -> None:
 
     WesnpuError names the path and the reason where the system refuses (read-only folder, full disk, ...).
     """
+    check_output(path)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

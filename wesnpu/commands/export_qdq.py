@@ -11,7 +11,7 @@ from quant.evaluate import input_codes
 from quant.export_qdq import ActivationType, export_qdq
 from wesnpu import console, options
 from wesnpu.commands.evaluate import preprocessing_of
-from wesnpu.files import write_whole
+from wesnpu.files import check_output, write_whole
 from wesnpu.image_files import read_pictures
 
 Activations = Annotated[str, typer.Option(help="uint8 (codes + 128, integer kernels on x86) or int8.")]
@@ -29,6 +29,7 @@ def export(
     """Write a quantized network as QuantizeLinear/DequantizeLinear ONNX; with --compare tell onnxruntime's distance."""
     if activations not in get_args(ActivationType):
         raise WesnpuError(f"--activations is {activations!r}: must be one of {', '.join(get_args(ActivationType))}")
+    check_output(output)
     kind = cast(ActivationType, activations)
     quantized = load_network(network)
     model = export_qdq(quantized, activations=kind).SerializeToString(deterministic=True)

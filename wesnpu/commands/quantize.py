@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from golden.errors import WesnpuError
-from golden.file import save_network
+from golden.file import encode_network
 from golden.network import Network
 from golden.preprocessing import LAYOUTS
 from quant.onnx_import import Imported, import_onnx
 from quant.recipe import RECIPES
 from quant.recipe import quantize as run_recipe
 from wesnpu import console, options
+from wesnpu.files import check_output, write_whole
 from wesnpu.image_files import read_pictures
 
 Recipe = Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")]
@@ -42,6 +43,7 @@ def quantize(
     layout: options.Layout = None,
 ) -> None:
     """Quantize a float ONNX network with calibration images."""
+    check_output(output)
     imported = import_onnx(model, shape=options.sizes(shape))
     how = options.preprocessing(
         imported.graph.shapes[imported.graph.input],
@@ -66,7 +68,7 @@ def quantize(
             progress=update,
         )
     network = replace(network, name=model.stem)
-    save_network(network, output)
+    write_whole(output, encode_network(network))
     tell(network, output)
 
 
