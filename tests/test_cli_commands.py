@@ -38,6 +38,13 @@ def test_import_tells_layers_and_their_work(model: Path) -> None:
     assert re.search(r"first +dense +3x3 +1x1 +1x8x8 +4x8x8 +0\.\. +2,304 +36\b", shown.output)
 
 
+def test_import_of_a_refused_network_lists_every_foreign_operator(tmp_path: Path) -> None:
+    shown = run("import", float_model(tmp_path / "sine.onnx", operator="Sin"))
+    assert shown.exit_code == 2 and "Sin 'second'" in shown.stderr and len(shown.stderr.splitlines()) == 1
+    assert "1 Conv, 1 Sin, 1 GlobalAveragePool" in shown.stdout
+    assert "unsupported unless they fold to constants: 1 Sin\n" in shown.stdout
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_quantize_writes_a_network_of_every_recipe(recipe: str, tmp_path: Path, model: Path, images: Path) -> None:
     path = tmp_path / "net.npz"

@@ -1,24 +1,50 @@
 """``wesnpu import``: what a float network contains and what becomes of it."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+from golden.errors import WesnpuError
 from quant.graph import Add, Conv, Graph, Node, Pool
 from quant.onnx_import import Imported, import_onnx
+from quant.onnx_import.load import live_graph, read_model
+from quant.onnx_import.walk import HANDLERS
 from wesnpu import console, options
 
 
 def import_network(model: options.Model, shape: options.Shape = None) -> None:
     """Show what a float ONNX network contains, what was folded and what is left to the host, or why it is refused."""
-    show(model, import_onnx(model, shape=options.sizes(shape)))
+    try:
+        imported = import_onnx(model, shape=options.sizes(shape))
+    except WesnpuError:
+        survey(model)
+        raise
+    show(model, imported)
+
+
+def survey(path: Path) -> None:
+    """Print all operators of a refused network, and those that must fold to constants; nothing if it is no network."""
+    try:
+        model = read_model(path)
+    except WesnpuError:
+        return
+    count = Counter(node.op_type for node in live_graph(model.graph).nodes)
+    foreign = {name: number for name, number in count.items() if name not in HANDLERS}
+    console.say(f"{path}: {counted(count)}")
+    console.say(f"unsupported unless they fold to constants: {counted(foreign) or 'none'}")
+
+
+def counted(operators: Mapping[str, int]) -> str:
+    """'2 Conv, 1 Relu'."""
+    return ", ".join(f"{number} {name}" for name, number in operators.items())
 
 
 def show(path: Path, imported: Imported) -> None:
     """Print the report of an import and the layers it found."""
     report, graph = imported.report, imported.graph
-    operators = ", ".join(f"{count} {name}" for name, count in report.operators.items())
     size = "x".join(map(str, report.input_shape))
     console.say(f"{path}: opset {report.opset}, made by {report.producer or 'an unnamed exporter'}")
-    console.say(f"input {report.input_name} {size} ({report.layout}); {operators}")
+    console.say(f"input {report.input_name} {size} ({report.layout}); {counted(report.operators)}")
     console.say(f"folded: {len(report.folded)} nodes and {report.constant_nodes} constants")
     console.say(f"left to the host: {', '.join(report.host_tail) or 'nothing'}")
     for warning in report.warnings:
