@@ -2,16 +2,21 @@
 
     python -m quant.accuracy_imagenet --images DIR          # or WESNPU_IMAGENET=DIR
 
+Interrupted, the same command goes on where it was: results are kept in build/accuracy_imagenet.json, by model, images,
+recipe, observer and draw. Remove that file after a change of the code.
+
 Calibration by cross-fitted halves: a network calibrated on images of one half is evaluated on the other half, both
 ways, so no image is evaluated that was calibrated on. Every recipe runs on every calibration draw; nothing is selected.
 """
 
 import argparse
+import hashlib
+import json
 import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,8 +90,33 @@ def cross_fitted(
     return result
 
 
+class State:
+    """Results by name in a JSON file, written whole after every new one."""
+
+    def __init__(self, path: Path, identity: str) -> None:
+        """`identity` names the model and images; results of others are kept but not used."""
+        self.path, self.identity = path, identity
+        self.results: dict[str, list[float]] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def get(self, name: str, make: Callable[[], Result]) -> Result:
+        """The kept result of that name, or the one that `make` finds."""
+        key = f"{self.identity} {name}"
+        if key not in self.results:
+            self.results[key] = list(make())
+            write(self.path, json.dumps(self.results, indent=1))
+        first, second = self.results[key]
+        return first, second
+
+
+def identity(model: Path, data: Crops) -> str:
+    """A short hash of the model file and the images with their labels."""
+    digest = hashlib.sha256(model.read_bytes())
+    digest.update(data.images.tobytes() + data.labels.astype(np.int64).tobytes())
+    return digest.hexdigest()[:16]
+
+
 def measure(
-    imported: Imported, data: Crops, recipes: list[str], observers: list[str], draws: int, workers: int
+    imported: Imported, data: Crops, recipes: list[str], observers: list[str], draws: int, workers: int, state: State
 ) -> Iterator[tuple[Row, list[Row]]]:
     """The float row and one row for each recipe and observer, after every draw with one result more."""
     images = Images(data.images, data.images.shape[1:], PREPROCESSING)
@@ -95,12 +125,16 @@ def measure(
     rows = [Row(recipe, observer, ()) for recipe in recipes for observer in observers]
     for draw in range(draws):
         for index, row in enumerate(rows):
-            values = cross_fitted(imported, data, row.recipe, row.observer, draw, workers)
-            found = compare_scores(values, data.labels, reference)
-            result = (found.top1 or 0.0, found.agreement or 0.0)
-            rows[index] = replace(row, results=(*row.results, result))
-            figures = f"top-1 {result[0]:.1f}, agreement {result[1]:.1f}"
-            print(f"{row.recipe} {row.observer} draw {draw}: {figures}", flush=True)
+
+            def result(row: Row = row, draw: int = draw) -> Result:
+                values = cross_fitted(imported, data, row.recipe, row.observer, draw, workers)
+                found = compare_scores(values, data.labels, reference)
+                return found.top1 or 0.0, found.agreement or 0.0
+
+            name = f"{row.recipe} {row.observer} draw {draw}"
+            found = state.get(name, result)
+            rows[index] = replace(row, results=(*row.results, found))
+            print(f"{name}: top-1 {found[0]:.1f}, agreement {found[1]:.1f}", flush=True)
         yield Row("float", "", ((plain.top1 or 0.0, 100.0),)), list(rows)
 
 
@@ -158,6 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--observers", nargs="+", default=["minmax", "percentile"])
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--state", type=Path, default=Path("build/accuracy_imagenet.json"))
     parser.add_argument("--out", type=Path, default=Path("docs/accuracy.md"))
     options = parser.parse_args(arguments)
     try:
@@ -166,7 +201,8 @@ def main(arguments: list[str] | None = None) -> int:
         imported = import_onnx(options.model, preprocessing=PREPROCESSING)
         data = read_crops(options.images)
         command = f"python -m quant.accuracy_imagenet --images DIR --draws {options.draws}"
-        results = measure(imported, data, options.recipes, options.observers, options.draws, options.workers)
+        state = State(options.state, identity(options.model, data))
+        results = measure(imported, data, options.recipes, options.observers, options.draws, options.workers, state)
         for draws, (plain, rows) in enumerate(results, 1):
             write(options.out, document(plain, rows, len(data.labels), draws, command))
     except WesnpuError as error:
