@@ -1,0 +1,28 @@
+"""A command with what it touches: the unit of scheduling."""
+
+from dataclasses import dataclass, field
+
+from compiler.encoding import Unit
+
+
+@dataclass
+class Item:
+    """One command before its waits are known.
+
+    reads, writes: a bit mask per memory: words of "scratchpad", rows of "weights" and "parameters", and for an external
+    tensor its channel blocks' rows (bit block * height + row) under its name. trace: compiler.program.Traced of a COMPUTE.
+    """
+
+    unit: Unit
+    fields: dict[str, int]
+    reads: dict[str, int] = field(default_factory=dict)
+    writes: dict[str, int] = field(default_factory=dict)
+    trace: object | None = None
+
+
+def conflicts(first: Item, second: Item) -> bool:
+    """Whether the two must keep their order: they touch the same words and one of them writes."""
+    for memory, mask in second.writes.items():
+        if mask & (first.reads.get(memory, 0) | first.writes.get(memory, 0)):
+            return True
+    return any(mask & first.writes.get(memory, 0) for memory, mask in second.reads.items())

@@ -1,0 +1,189 @@
+"""How one layer is fed to the array: mode, grid, passes, and its weight and parameter rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.config import EngineConfig
+from compiler.encoding import Mode
+from compiler.layout import CHANNELS_PER_BLOCK, PACKED_CHANNELS, blocks_of
+from golden.errors import WesnpuError
+from golden.layer import ConvLayer
+from golden.requantize import ShiftScaler
+
+GATHER_GRID = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """One layer on one engine.
+
+    groups: lane groups of output channels, whole blocks. group_rows: weight rows per group (0 with hold_weights,
+    where one row serves a whole run of groups). stride: (vertical, horizontal), 1 where the output has one row or column. grid, passes, vectors: as in docs/engine.md.
+    """
+
+    layer: ConvLayer
+    config: EngineConfig
+    mode: Mode
+    grid: int
+    passes: int
+    vectors: int
+    hold_weights: bool
+    stride: tuple[int, int]
+
+    @property
+    def channels(self) -> int:
+        """Output channels."""
+        return self.layer.weight.shape[0]
+
+    @property
+    def groups(self) -> int:
+        """Lane groups that make whole channel blocks."""
+        return blocks_of(self.channels) * self.groups_per_block
+
+    @property
+    def groups_per_block(self) -> int:
+        """Lane groups of one channel block."""
+        return CHANNELS_PER_BLOCK // self.config.lanes
+
+    @property
+    def full_groups(self) -> int:
+        """Lane groups without a channel beyond C."""
+        return self.channels // self.config.lanes
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether an output channel block reads the same input channel block only."""
+        return self.layer.depthwise
+
+    @property
+    def window_rows(self) -> int:
+        """Rows read at once that must lie in different banks: the grid, or 1."""
+        return self.grid if self.mode in (Mode.WINDOW, Mode.GATHER) else 1
+
+    @property
+    def pointwise(self) -> bool:
+        """1 x 1, stride 1, no padding: rows may be joined."""
+        layer = self.layer
+        return layer.kernel == (1, 1) and self.stride == (1, 1) and not any(layer.padding) and self.window_rows == 1
+
+    @property
+    def group_rows(self) -> int:
+        """Weight rows of one lane group."""
+        kh, kw = self.layer.kernel
+        if self.hold_weights:
+            return 0
+        if self.mode == Mode.DENSE:
+            return kh * kw * self.vectors
+        if self.mode == Mode.SEQUENTIAL:
+            return -(-kh * kw // self.config.taps)
+        return self.passes
+
+    def weight_rows(self, first: int, count: int) -> bytes:
+        """Bytes of the weight rows of groups first .. first + count - 1, padded to 16 bytes."""
+        rows = b"".join(self._group(group).tobytes() for group in range(first, first + count))
+        return _padded(rows)
+
+    def held_runs(self) -> list[tuple[int, int, int]]:
+        """With hold_weights: (first group, groups, channels per group) of full, partly filled and empty groups."""
+        lanes, full = self.config.lanes, self.full_groups
+        runs = [(0, full, lanes)]
+        if self.channels % lanes:
+            runs.append((full, 1, self.channels % lanes))
+        used = sum(count for _, count, _ in runs)
+        runs.append((used, self.groups - used, 0))
+        return [run for run in runs if run[1]]
+
+    def held_row(self, live_lanes: int) -> bytes:
+        """The one weight row of a run of groups with `live_lanes` channels each."""
+        row = np.zeros((self.config.lanes, self.config.taps), np.int8)
+        row[:live_lanes] = self.layer.weight.flat[0]
+        return _padded(row.tobytes())
+
+    def parameter_rows(self, first: int, count: int) -> bytes:
+        """Bytes of the parameter rows of these groups: biases and 4-bit shifts, 0 beyond C."""
+        return b"".join(self._parameters(group) for group in range(first, first + count))
+
+    def _channels_of(self, group: int) -> slice:
+        return slice(group * self.config.lanes, min((group + 1) * self.config.lanes, self.channels))
+
+    def _parameters(self, group: int) -> bytes:
+        lanes, chosen = self.config.lanes, self._channels_of(group)
+        biases, shifts = np.zeros(lanes, "<i4"), np.zeros(lanes, np.uint8)
+        if chosen.start < self.channels:
+            biases[: chosen.stop - chosen.start] = self.layer.bias[chosen]
+            shifts[: chosen.stop - chosen.start] = self.layer.requantizer.shift[chosen]
+        packed = (shifts[0::2] | shifts[1::2] << 4).tobytes()
+        if lanes == 2:
+            return _padded(biases.tobytes() + packed)
+        return _padded(_padded(biases.tobytes()) + packed)
+
+    def _group(self, group: int) -> np.ndarray:
+        """int8 (group_rows, lanes, taps)."""
+        config, chosen = self.config, self._channels_of(group)
+        flat = np.zeros((config.lanes, self.group_rows * config.taps), np.int8)
+        if chosen.start < self.channels:
+            part = self._tap_order(self.layer.weight[chosen])
+            flat[: part.shape[0], : part.shape[1]] = part
+        return flat.reshape(config.lanes, self.group_rows, config.taps).transpose(1, 0, 2)
+
+    def _tap_order(self, weight: np.ndarray) -> np.ndarray:
+        """(O, taps in the order of docs/engine.md) of weight (O, I, KH, KW)."""
+        outputs, inputs, kh, kw = weight.shape
+        if self.mode == Mode.DENSE:
+            vectors = np.zeros((outputs, kh, kw, self.vectors * self.config.taps), np.int8)
+            vectors[..., :inputs] = weight.transpose(0, 2, 3, 1)
+            return vectors.reshape(outputs, -1)
+        if self.mode == Mode.SEQUENTIAL:
+            return weight.reshape(outputs, -1)
+        window = np.zeros((outputs, inputs, self.grid, self.grid), np.int8)
+        window[:, :, :kh, :kw] = weight
+        return window.reshape(outputs, -1)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 16)
+
+
+def map_layer(
+    layer: ConvLayer, config: EngineConfig, *, output_size: tuple[int, int], packed_input: bool
+) -> Mapping:
+    """The mapping of a layer; output_size: (height, width). WesnpuError names the layer and what the engine cannot do."""
+    stride = (layer.stride[0] if output_size[0] > 1 else 1, layer.stride[1] if output_size[1] > 1 else 1)
+    _check(layer, config, stride)
+    kh, kw = layer.kernel
+    inputs = layer.weight.shape[1]
+    mode, grid = Mode.DENSE, 0
+    if layer.depthwise:
+        mode = Mode.SEQUENTIAL
+        if 1 < max(kh, kw) <= config.window_kernel and not _all_equal(layer.weight):
+            mode, grid = Mode.WINDOW, 3 if max(kh, kw) <= 3 else 5
+    elif packed_input and config.lanes >= PACKED_CHANNELS and 1 < max(kh, kw) <= GATHER_GRID:
+        mode, grid = Mode.GATHER, GATHER_GRID
+    taps = grid * grid * (inputs if mode == Mode.GATHER else 1)
+    return Mapping(
+        layer=layer,
+        config=config,
+        mode=mode,
+        grid=grid,
+        passes=-(-taps // config.taps),
+        vectors=-(-inputs // config.taps),
+        hold_weights=mode == Mode.SEQUENTIAL and _all_equal(layer.weight),
+        stride=stride,
+    )
+
+
+def _all_equal(weight: np.ndarray) -> bool:
+    return bool((weight == weight.flat[0]).all())
+
+
+def _check(layer: ConvLayer, config: EngineConfig, stride: tuple[int, int]) -> None:
+    if not isinstance(layer.requantizer, ShiftScaler) or layer.requantizer.half_step is not None:
+        kind = type(layer.requantizer).__name__
+        raise WesnpuError(f"layer {layer.name}: requantizer {kind}: the engine runs ShiftScaler without half steps only")
+    if layer.requantizer.guard_bits != config.guard_bits:
+        raise WesnpuError(
+            f"layer {layer.name}: G = {layer.requantizer.guard_bits}, the engine {config.name} has G = {config.guard_bits}"
+        )
+    if not set(stride) <= {1, 2}:
+        raise WesnpuError(f"layer {layer.name}: stride {layer.stride} must be 1 or 2 in each direction")

@@ -1,0 +1,90 @@
+"""compile_network: a quantized network becomes a memory image and an engine program."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.config import EngineConfig
+from compiler.emit import Emitter, Traced
+from compiler.encode import encode, listing
+from compiler.encoding import Unit
+from compiler.layout import Placement, aligned, blocks_of
+from compiler.schedule import Tokens, hoist
+from compiler.tiling import Planner
+from golden.errors import WesnpuError
+from golden.network import Network
+
+COMMANDS_MAX = 65535  # per unit and program
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledNetwork:
+    """What the host gives the engine, and what a testbench needs to know about it.
+
+    image: bytes of the image region (weights, parameters, program); program_offset: first command in it.
+    data_size: bytes of the data region; placements: tensors that lie there (input, outputs, whatever is not kept on chip).
+    traced: for every COMPUTE command in program order, what it writes.
+    """
+
+    config: EngineConfig
+    network: Network
+    image: bytes
+    program_offset: int
+    data_size: int
+    placements: dict[str, Placement]
+    traced: tuple[Traced, ...]
+
+    @property
+    def program(self) -> bytes:
+        """The commands."""
+        return self.image[self.program_offset :]
+
+    def listing(self) -> str:
+        """The readable program."""
+        return listing(self.program)
+
+    def pack_input(self, x: np.ndarray) -> bytes:
+        """The bytes of the network input x, int8 (C, H, W), at its placement; channels beyond C hold the zero point."""
+        return self.placements[self.network.input].pack(x, self.network.tensors[self.network.input].zero_point)
+
+    def unpack_output(self, data: bytes, name: str) -> np.ndarray:
+        """Tensor `name`, int8 (C, H, W), from the bytes of the data region."""
+        return self.placements[name].unpack(data)
+
+
+def compile_network(network: Network, config: EngineConfig, *, keep_all: bool = False) -> CompiledNetwork:
+    """Compiles for one engine; with keep_all every tensor is also stored in external memory.
+
+    WesnpuError names the layer that the engine cannot run, or that does not fit and by how many bytes.
+    """
+    planner = Planner(network, config, keep_all=keep_all)
+    plans = planner.plan()
+    placements, data_size = _place(network, planner.external, packed_input=planner.packed)
+    emitter = Emitter(network, config, placements)
+    for plan in plans:
+        emitter.layer(plan)
+    order = hoist(emitter.items)
+    sizes = {"scratchpad": config.scratchpad_words, "weights": config.weight_rows, "parameters": config.parameter_rows}
+    sizes |= {f"tensor {name}": blocks_of(p.channels) * p.height for name, p in placements.items()}
+    tokens = Tokens(sizes)
+    program = b"".join(encode(item.unit, item.fields | tokens.waits(item)) for item in order)
+    program += encode(Unit.END, {})
+    for unit in Unit:
+        if sum(item.unit == unit for item in order) > COMMANDS_MAX:
+            raise WesnpuError(f"network {network.name}: more than {COMMANDS_MAX} {unit.name} commands")
+    image = bytes(emitter.weights)
+    offset = aligned(len(image))
+    image += bytes(offset - len(image)) + program
+    image += bytes(aligned(len(image)) - len(image))
+    traced = tuple(item.trace for item in order if item.unit == Unit.COMPUTE)
+    return CompiledNetwork(config, network, image, offset, data_size, placements, traced)
+
+
+def _place(network: Network, external: set[str], *, packed_input: bool) -> tuple[dict[str, Placement], int]:
+    placements, offset = {}, 0
+    for name, tensor in network.tensors.items():
+        if name in external:
+            packed = packed_input and name == network.input
+            placements[name] = Placement(offset, tensor.channels, tensor.height, tensor.width, packed)
+            offset += aligned(placements[name].size)
+    return placements, offset

@@ -1,0 +1,74 @@
+"""Regions of the scratchpad: rings of row slots, their pitch, and which words an access touches."""
+
+from dataclasses import dataclass
+
+from compiler.config import ROW_BANKS, EngineConfig
+
+
+@dataclass(frozen=True)
+class Region:
+    """Rows of a tensor in the scratchpad: word(block, row, x) = base + block * block_stride + (row mod slots) * pitch + x."""
+
+    base: int
+    blocks: int
+    slots: int
+    pitch: int
+    width: int
+    first_block: int = 0
+
+    @property
+    def block_stride(self) -> int:
+        """Words from one channel block to the next."""
+        return self.slots * self.pitch
+
+    @property
+    def extent(self) -> int:
+        """slots * pitch, where the row offset wraps."""
+        return self.slots * self.pitch
+
+    @property
+    def words(self) -> int:
+        """Words of the whole region."""
+        return self.blocks * self.block_stride
+
+    def row_offset(self, row: int) -> int:
+        """Slot offset of an image row; also of rows above the image (negative)."""
+        return row % self.slots * self.pitch
+
+    def mask(self, first_row: int, rows: int, first_block: int, blocks: int) -> int:
+        """A bit per scratchpad word of these rows and blocks."""
+        line = (1 << self.width) - 1
+        block = 0
+        for slot in {row % self.slots for row in range(first_row, first_row + rows)}:
+            block |= line << slot * self.pitch
+        total = 0
+        for index in range(first_block, first_block + blocks):
+            total |= block << (self.base + index * self.block_stride)
+        return total
+
+    def contiguous(self, first_row: int, rows: int) -> bool:
+        """Whether these rows follow each other in memory without gap or wrap."""
+        return self.pitch == self.width and first_row % self.slots + rows <= self.slots
+
+
+def conflict_free(pitch: int, slots: int, grid: int, height: int, config: EngineConfig) -> bool:
+    """Whether `grid` adjacent rows in a ring always lie in different banks (docs/engine.md, "Memories")."""
+    whole = slots >= height
+    starts = range(height) if whole else range(slots)
+    for start in starts:
+        rows = range(start, min(start + grid, height)) if whole else range(start, start + min(grid, height))
+        offsets = [row % slots * pitch for row in rows]
+        for left in range(config.banks):
+            for parity in range(config.pixels):
+                banks = [((left + offset + parity) // config.pixels) % ROW_BANKS for offset in offsets]
+                if len(set(banks)) < len(banks):
+                    return False
+    return True
+
+
+def choose_pitch(width: int, slots: int, height: int, grids: frozenset[int], config: EngineConfig) -> int:
+    """The smallest pitch >= width that is free of conflicts for every grid; 8 * pixels + 1 tries always suffice or fail."""
+    for pitch in range(width, width + 4 * config.banks):
+        if all(grid == 1 or conflict_free(pitch, slots, grid, height, config) for grid in grids):
+            return pitch
+    raise ValueError(f"no conflict-free pitch for width {width}, {slots} row slots, grids {sorted(grids)}")

@@ -1,0 +1,233 @@
+"""Where every tensor of a layer lies while it runs, and how many rows are done at a time."""
+
+from dataclasses import dataclass
+
+from compiler.config import WORD_BYTES, EngineConfig
+from compiler.layout import blocks_of
+from compiler.mapping import Mapping, map_layer
+from compiler.region import Region, choose_pitch
+from golden.errors import WesnpuError
+from golden.layer import ConvLayer
+from golden.network import Network
+
+STREAM_TILES = 4  # a streamed layer is cut into at least so many tiles, so that loading, computing and storing overlap
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor of a running layer: its region, and whether it comes from (goes to) external memory."""
+
+    tensor: str
+    region: Region
+    external: bool
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan:
+    """One layer placed: operands, `rows` output rows per tile, `slab` channel blocks at a time (depthwise may split)."""
+
+    index: int
+    mapping: Mapping
+    input: Operand
+    output: Operand
+    residual: Operand | None
+    rows: int
+    slab: int
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One way to run a layer: rows per tile, blocks per slab, whether the whole output stays in the scratchpad."""
+
+    rows: int
+    slab: int
+    keep_output: bool
+
+
+class Planner:
+    """Walks the layers once, keeping tensors in the scratchpad as long as they fit and are still read."""
+
+    def __init__(self, network: Network, config: EngineConfig, *, keep_all: bool):
+        self._network, self._config = network, config
+        self._last_reader = _last_readers(network)
+        self._resident: dict[str, Region] = {}
+        self._mappings: dict[str, Mapping] = {}
+        self.external = set(network.outputs) | {network.input}
+        if keep_all:
+            self.external |= set(network.tensors)
+        self.packed = _packed_input(network)
+
+    def plan(self) -> list[LayerPlan]:
+        """Plans of all layers; `external` then names the tensors that need a place in external memory."""
+        plans = []
+        for index, layer in enumerate(self._network.layers):
+            plan = self._plan_layer(index, layer)
+            plans.append(plan)
+            self._after(index, layer, plan)
+        return [self._with_stores(plan) for plan in plans]
+
+    def _with_stores(self, plan: LayerPlan) -> LayerPlan:
+        output = Operand(plan.output.tensor, plan.output.region, plan.output.tensor in self.external)
+        return LayerPlan(plan.index, plan.mapping, plan.input, output, plan.residual, plan.rows, plan.slab)
+
+    def _after(self, index: int, layer: ConvLayer, plan: LayerPlan) -> None:
+        tensor = self._network.tensors[layer.output]
+        whole = plan.output.region.slots >= tensor.height and plan.slab >= blocks_of(tensor.channels)
+        if whole and self._last_reader.get(layer.output, -1) > index:
+            self._resident[layer.output] = plan.output.region
+        else:
+            self.external.add(layer.output)
+        for name in [name for name in self._resident if self._last_reader[name] <= index]:
+            del self._resident[name]
+
+    def _plan_layer(self, index: int, layer: ConvLayer) -> LayerPlan:
+        mapping = self._map(layer)
+        if mapping.group_rows > self._config.weight_rows:
+            raise WesnpuError(
+                f"layer {layer.name}: one lane group needs {mapping.group_rows * self._config.weight_row_bytes} bytes of "
+                f"weights, the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
+            )
+        needed = {layer.input} | ({layer.residual.tensor} if layer.residual else set())
+        smallest = 0
+        for victims in self._evictions(needed):
+            kept = {name: region for name, region in self._resident.items() if name not in victims}
+            for choice in self._choices(mapping):
+                plan, words = self._try(index, mapping, choice, kept)
+                if plan is not None:
+                    self.external |= victims
+                    self._resident = kept
+                    return plan
+                smallest = words if not smallest else min(smallest, words)
+        missing = (smallest - self._config.scratchpad_words) * WORD_BYTES
+        raise WesnpuError(
+            f"layer {layer.name}: does not fit: the scratchpad of {self._config.scratchpad_words * WORD_BYTES} bytes "
+            f"lacks {missing} bytes"
+        )
+
+    def _evictions(self, needed: set[str]) -> list[set[str]]:
+        """Which residents to give up: none, those this layer does not read, all."""
+        others = set(self._resident) - needed
+        ways = [set(), others, set(self._resident)]
+        return [way for position, way in enumerate(ways) if way not in ways[:position]]
+
+    def _choices(self, mapping: Mapping) -> list[_Choice]:
+        """From the most convenient to the smallest."""
+        tensor = self._network.tensors[mapping.layer.output]
+        blocks, height = blocks_of(tensor.channels), tensor.height
+        rows = sorted({-(-height // parts) for parts in range(1, height + 1)}, reverse=True)
+        choices = [_Choice(r, blocks, True) for r in rows] + [_Choice(r, blocks, False) for r in rows if r < height]
+        if mapping.depthwise:
+            slabs = sorted({-(-blocks // parts) for parts in range(2, blocks + 1)}, reverse=True)
+            choices += [_Choice(r, slab, False) for slab in slabs for r in rows]
+        return choices
+
+    def _try(
+        self, index: int, mapping: Mapping, choice: _Choice, resident: dict[str, Region]
+    ) -> tuple[LayerPlan | None, int]:
+        """The plan if all regions fit beside `resident`; and the words that it needs beside them."""
+        layer, tensors = mapping.layer, self._network.tensors
+        x, y = tensors[layer.input], tensors[layer.output]
+        split = choice.slab < blocks_of(y.channels)
+        placed: dict[str, Region] = {}
+        sized: list[tuple[str, str, int, int]] = []  # role, tensor, blocks, slots
+        ring = min(2 * choice.rows, y.height)
+        if layer.input in resident:
+            if split:
+                return None, 1 << 30
+            placed["input"] = resident[layer.input]
+        else:
+            if choice.rows == y.height > STREAM_TILES and not split:
+                return None, 1 << 30
+            blocks = choice.slab if mapping.depthwise else blocks_of(x.channels)
+            sized.append(("input", layer.input, blocks, self._input_slots(mapping, choice.rows, x.height)))
+        residual = layer.residual.tensor if layer.residual else None
+        if residual in resident:
+            placed["residual"] = resident[residual]
+        elif residual is not None:
+            sized.append(("residual", residual, choice.slab, ring))
+        sized.append(("output", layer.output, choice.slab, y.height if choice.keep_output else ring))
+        regions, words = self._allocate(index, sized, resident)
+        if regions is None:
+            return None, words
+        placed |= regions
+        operands = {
+            role: Operand(tensor, placed[role], role in regions)
+            for role, tensor in (("input", layer.input), ("residual", residual), ("output", layer.output))
+            if tensor is not None
+        }
+        plan = LayerPlan(
+            index, mapping, operands["input"], operands["output"], operands.get("residual"), choice.rows, choice.slab
+        )
+        return plan, words
+
+    def _input_slots(self, mapping: Mapping, rows: int, height: int) -> int:
+        """Row slots for the rows that a tile reads, and the next tile's new ones."""
+        stride, kernel = mapping.stride[0], mapping.layer.kernel[0]
+        own = (rows - 1) * stride + max(kernel, mapping.grid)
+        return min(own + rows * stride, height)
+
+    def _allocate(
+        self, index: int, sized: list[tuple[str, str, int, int]], resident: dict[str, Region]
+    ) -> tuple[dict[str, Region] | None, int]:
+        """First fit from the bottom for even layers, from the top for odd ones, so that neighbours seldom collide."""
+        taken = [(region.base, region.words) for region in resident.values()]
+        regions: dict[str, Region] = {}
+        total = sum(words for _, words in taken)
+        fits = True
+        for role, name, blocks, slots in sized:
+            tensor = self._network.tensors[name]
+            pitch = choose_pitch(tensor.width, slots, tensor.height, self._grids(name, index), self._config)
+            words = blocks * slots * pitch
+            total += words
+            base = _first_fit(taken, words, self._config.scratchpad_words, from_top=index % 2 == 1)
+            fits = fits and base is not None
+            if fits:
+                regions[role] = Region(base, blocks, slots, pitch, tensor.width)
+                taken.append((base, words))
+        return (regions if fits else None), total
+
+    def _grids(self, tensor: str, index: int) -> frozenset[int]:
+        """The window grids of the layers that may read this tensor where it is about to lie."""
+        grids = {1}
+        for layer in self._network.layers[index:]:
+            if layer.input == tensor:
+                grids.add(self._map(layer).window_rows)
+        return frozenset(grids)
+
+    def _map(self, layer: ConvLayer) -> Mapping:
+        if layer.name not in self._mappings:
+            output = self._network.tensors[layer.output]
+            packed = self.packed and layer.input == self._network.input
+            self._mappings[layer.name] = map_layer(
+                layer, self._config, output_size=(output.height, output.width), packed_input=packed
+            )
+        return self._mappings[layer.name]
+
+
+def _first_fit(taken: list[tuple[int, int]], words: int, size: int, *, from_top: bool) -> int | None:
+    gaps, start = [], 0
+    for base, length in sorted(taken):
+        gaps.append((start, base - start))
+        start = base + length
+    gaps.append((start, size - start))
+    for base, length in reversed(gaps) if from_top else gaps:
+        if length >= words:
+            return base + length - words if from_top else base
+    return None
+
+
+def _last_readers(network: Network) -> dict[str, int]:
+    last = {}
+    for index, layer in enumerate(network.layers):
+        for name in (layer.input, layer.residual.tensor if layer.residual else None):
+            if name is not None:
+                last[name] = index
+    return last
+
+
+def _packed_input(network: Network) -> bool:
+    """A network input of at most 4 channels that only dense layers read is kept as [H][W4][4]."""
+    readers = [layer for layer in network.layers if layer.input == network.input]
+    as_residual = any(layer.residual and layer.residual.tensor == network.input for layer in network.layers)
+    few = network.tensors[network.input].channels <= 4
+    return few and bool(readers) and not as_residual and not any(layer.depthwise for layer in readers)
