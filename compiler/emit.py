@@ -203,7 +203,7 @@ class Emitter:
         block -= first_block
         last_block = (chunk.first_group + chunk.groups - 1) // per_block - first_block
         first_row = row * mapping.stride[0] - layer.padding[0]
-        joined = mapping.pointwise and rows * y.width <= SIZE_MAX and all(
+        joined = mapping.pointwise and x.width == y.width and rows * y.width <= SIZE_MAX and all(
             region.contiguous(row, rows) for region in (x, y, u) if region is not None
         )
         tensor = tensors[layer.input]
