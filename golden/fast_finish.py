@@ -16,7 +16,11 @@ MARGINS = (0.0, 0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875)
 
 @dataclass(frozen=True)
 class Float64Finish:
-    """Eq. 3..6 in double precision: all terms are integers below 2^53, so every step is exact, residual included."""
+    """Eq. 3..6 in double precision, residual included: exact without the saturation of Eq. 3.
+
+    Where that saturation acts, the clamp of Eq. 6 decides (docs/arithmetic.md), by a margin that no rounding bridges.
+    Everywhere else all terms are integers below 2^53 and every step is exact.
+    """
 
     scaler: ShiftScaler
     zero_point: int
@@ -25,9 +29,8 @@ class Float64Finish:
 
     def __call__(self, sums: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
         """Codes of Eq. 6 from acc 2^(G-s_c), float (C, ...), and r of Eq. 7 (same shape, float64) or None."""
-        guard, limit = self.scaler.guard_bits, 1 << (self.scaler.shifted_bits - 1)
+        guard = self.scaler.guard_bits
         q = np.floor(sums, dtype=np.float64, out=SCRATCH.array("codes", sums.shape, np.dtype(np.float64)))
-        np.clip(q, -limit, limit - 1, out=q)
         q *= self.scaler.multiplier
         if residual is not None:
             q += residual

@@ -35,9 +35,9 @@ def groups(layer: ConvLayer, bias: np.ndarray, codes: tuple[int, int], factor: n
     """The channels of a layer by precision: single where the products stay below 2^24, else double.
 
     bias: int (O,), added in the matrix where all partial sums stay exact; codes: smallest and largest input code;
-    factor: float64 (O,), integer times a power of two, multiplies every row.
+    factor: float64 (O,), multiplies every row: a power of two, or three times one.
     """
-    numerator = factor / 2.0 ** np.floor(np.log2(factor)) * 2  # 2, or 3 for a half-step
+    numerator = np.where(np.frexp(factor)[0] == 0.75, 3, 1)  # in units of the power of two: 3 for a half-step
     products = partial_sum_bound(layer.weight, np.zeros_like(bias), *codes) * numerator
     total = partial_sum_bound(layer.weight, bias, *codes) * numerator
     wide, late = products >= EXACT[np.float32], total >= EXACT[np.float32]

@@ -8,7 +8,8 @@ import os
 import numpy as np
 import pytest
 
-from golden.network import Network
+from golden import fast_sums
+from golden.network import ConvLayer, Network, Tensor
 from golden.plan import layer_plan
 from golden.requantize import ShiftScaler
 from golden.run import run
@@ -64,6 +65,16 @@ def test_500_random_layers() -> None:
     assert sum(check_seed(seed) for seed in range(250)) > 10_000  # two layers each
 
 
+def test_blocks_of_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with blocks of a few elements, so that small layers are cut into rows and groups of channels."""
+    compared = 0
+    for seed in range(60):
+        monkeypatch.setattr(fast_sums, "BLOCK", 1 << (seed % 7))
+        monkeypatch.setattr(fast_sums, "GATHER", 1 << (seed % 11))
+        compared += check_seed(seed)
+    assert compared > 5_000
+
+
 @pytest.mark.long
 def test_10000_random_layers() -> None:
     assert sum(check_seed(seed) for seed in range(10_000, 15_000)) > 200_000
@@ -115,3 +126,21 @@ def test_products_beyond_single_precision(seed: int) -> None:
     zero_point, image_list = network.tensors["x0"].zero_point, image.tolist()
     judged = [golden_judge.accumulator(network.layers[0], image_list, zero_point, c, 2, 2) for c in range(6)]
     assert exact.stages["layer0"].acc[:, 2, 2].tolist() == judged
+
+
+@pytest.mark.parametrize("half_step", [0, 1])
+def test_last_bit_beyond_single_precision(half_step: int) -> None:
+    """Accumulators of 25 bits one below a step of the output, which single precision would round onto the step."""
+    factor, near = 1 + 2 * half_step, 0
+    scaler = ShiftScaler(np.array([15], np.uint8), 3 - 2 * half_step, 2**15, 7, np.array([half_step], np.uint8))
+    tensors = {name: Tensor(name, 1, 1, 1, 0.1, 0) for name in ("x", "y")}
+    for code in range(33, 60):
+        least = -(-((256 * code - 128) << 11) // factor)  # the least accumulator whose output is `code`
+        for acc, expected in ((least - 1, code - 1), (least, code)):
+            weight, bias = np.ones((1, 1, 1, 1), np.int8), np.array([acc - 1], np.int32)
+            layer = ConvLayer("l", "x", "y", False, weight, bias, (1, 1), (0, 0, 0, 0), scaler, -128, 127)
+            network = Network("n", "x", ("y",), tensors, (layer,))
+            for exact in (True, False):
+                assert run(network, np.ones((1, 1, 1), np.int8), exact=exact).outputs["y"].item() == expected
+            near += int(np.float32(acc * factor)) != acc * factor
+    assert near > 10
