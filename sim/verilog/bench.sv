@@ -49,7 +49,8 @@ module bench (
     localparam int BEAT_BYTES = `BENCH_BEAT_BYTES;
     localparam int RESULTS = `BENCH_PIXELS * `BENCH_LANES;
 
-    logic irq, idle, read_issued, load, dump, go, late, axil_done;
+    logic irq, idle, read_issued, axil_done;
+    logic load = 0, dump = 0, go = 0, late = 0;
     logic [31:0] m_axi_araddr, m_axi_awaddr, s_axil_awaddr, s_axil_araddr, s_axil_wdata, s_axil_rdata;
     logic [7:0] m_axi_arlen, m_axi_awlen;
     logic [2:0] m_axi_arsize, m_axi_awsize;
