@@ -66,9 +66,15 @@ def conflict_free(pitch: int, slots: int, grid: int, height: int, config: Engine
     return True
 
 
-def choose_pitch(width: int, slots: int, height: int, grids: frozenset[int], config: EngineConfig) -> int:
-    """The smallest pitch >= width that is free of conflicts for every grid; 8 * pixels + 1 tries always suffice or fail."""
-    for pitch in range(width, width + 4 * config.banks):
-        if all(grid == 1 or conflict_free(pitch, slots, grid, height, config) for grid in grids):
-            return pitch
-    raise ValueError(f"no conflict-free pitch for width {width}, {slots} row slots, grids {sorted(grids)}")
+def choose_ring(
+    width: int, slots: int, height: int, grids: frozenset[int], config: EngineConfig
+) -> tuple[int, int]:
+    """(slots, pitch), both as small as possible but not below `slots` and `width`, without conflicts for every grid.
+
+    With `height` slots nothing wraps, and a pitch of pixels (mod 8 * pixels) keeps up to 8 rows apart: it always exists.
+    """
+    for more in range(slots, height + 1):
+        for pitch in range(width, width + config.banks):
+            if all(grid == 1 or conflict_free(pitch, more, grid, height, config) for grid in grids):
+                return more, pitch
+    raise AssertionError("unreachable: a region without wrap always has a pitch")

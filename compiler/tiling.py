@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping, map_layer
-from compiler.region import Region, choose_pitch
+from compiler.region import Region, choose_ring
 from golden.errors import WesnpuError
 from golden.layer import ConvLayer
 from golden.network import Network
@@ -176,7 +176,8 @@ class Planner:
         fits = True
         for role, name, blocks, slots in sized:
             tensor = self._network.tensors[name]
-            pitch = choose_pitch(tensor.width, slots, tensor.height, self._grids(name, index), self._config)
+            grids = self._grids(role, name, index, whole=slots >= tensor.height)
+            slots, pitch = choose_ring(tensor.width, slots, tensor.height, grids, self._config)
             words = blocks * slots * pitch
             total += words
             base = _first_fit(taken, words, self._config.scratchpad_words, from_top=index % 2 == 1)
@@ -186,13 +187,14 @@ class Planner:
                 taken.append((base, words))
         return (regions if fits else None), total
 
-    def _grids(self, tensor: str, index: int) -> frozenset[int]:
-        """The window grids of the layers that may read this tensor where it is about to lie."""
-        grids = {1}
-        for layer in self._network.layers[index:]:
-            if layer.input == tensor:
-                grids.add(self._map(layer).window_rows)
-        return frozenset(grids)
+    def _grids(self, role: str, tensor: str, index: int, *, whole: bool) -> frozenset[int]:
+        """The window grids of the layers that read this region: this one its input, later ones a whole output."""
+        layers = self._network.layers
+        if role == "input":
+            return frozenset({self._map(layers[index]).window_rows})
+        if role == "residual" or not whole:
+            return frozenset({1})
+        return frozenset(self._map(layer).window_rows for layer in layers[index:] if layer.input == tensor) | {1}
 
     def _map(self, layer: ConvLayer) -> Mapping:
         if layer.name not in self._mappings:
