@@ -58,6 +58,7 @@ class Axi4Adaptor(wiring.Component):
         if bus_bytes not in BUS_BYTES:
             raise ValueError(f"Axi4Adaptor bus_bytes = {bus_bytes!r} must be one of {BUS_BYTES}")
         self._bus_bytes = bus_bytes
+        self._second_write, self._second_read = Signal(), Signal()  # which half of a beat is next on a narrow bus
         super().__init__({"memory": In(Memory), "axi": Out(axi4_signature(bus_bytes))})
 
     def elaborate(self, platform):
@@ -105,7 +106,7 @@ class Axi4Adaptor(wiring.Component):
     def _write_halves(self, m) -> None:
         """W on a narrow bus: the first half leaves the beat where it is, the second takes it."""
         axi, beat = self.axi, self.memory.write_data
-        second, free = Signal(), Signal()
+        second, free = self._second_write, Signal()
         m.d.comb += [free.eq(~axi.wvalid | axi.wready), beat.ready.eq(free & second), axi.wstrb.eq(~0)]
         half = self._bus_bytes * 8
         with m.If(free):
@@ -128,7 +129,7 @@ class Axi4Adaptor(wiring.Component):
     def _read_halves(self, m) -> None:
         """R on a narrow bus: the first half waits in a register for the second."""
         axi, beat = self.axi, self.memory.read_data
-        second, error = Signal(), Signal(reset_less=True)
+        second, error = self._second_read, Signal(reset_less=True)
         first = Signal(self._bus_bytes * 8, reset_less=True)
         with m.If(axi.rvalid & axi.rready):
             m.d.sync += second.eq(~second)

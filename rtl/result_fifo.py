@@ -25,8 +25,9 @@ class CreditFifo(wiring.Component):
         for name, value, least in (("width", width, 1), ("depth", depth, 3)):
             if value < least:
                 raise ValueError(f"CreditFifo {name} = {value!r} must be at least {least}")
-        self._width = width
         self._depth = depth
+        self._entries = fifo.SyncFIFOBuffered(width=width, depth=depth)
+        self._taken = Signal(range(depth + 1))
         super().__init__(
             {
                 "credit_available": Out(1),
@@ -39,7 +40,7 @@ class CreditFifo(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.entries = entries = fifo.SyncFIFOBuffered(width=self._width, depth=self._depth)
+        m.submodules.entries = entries = self._entries
         popped = Signal()
         m.d.comb += [
             entries.w_data.eq(self.push_data),
@@ -49,7 +50,6 @@ class CreditFifo(wiring.Component):
             popped.eq(self.o.valid & self.o.ready),
             entries.r_en.eq(popped),
         ]
-        taken = Signal(range(self._depth + 1))
-        m.d.sync += taken.eq(taken + self.take - popped)
-        m.d.comb += self.credit_available.eq(taken != self._depth)
+        m.d.sync += self._taken.eq(self._taken + self.take - popped)
+        m.d.comb += self.credit_available.eq(self._taken != self._depth)
         return m

@@ -1,0 +1,1 @@
+"""Formal proofs of the requantizer, the streams and the credits: make prove."""

@@ -1,0 +1,5 @@
+"""All proofs."""
+
+from rtl.prove import requantizer
+
+PROOFS = requantizer.PROOFS
