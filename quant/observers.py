@@ -133,9 +133,9 @@ class MeanSquaredError(Histogram):
 
 
 class Entropy(Histogram):
-    """The clipping magnitude whose quantized histogram has the least Kullback-Leibler divergence from the clipped one.
+    """The clipping magnitude whose quantized histogram has the least Kullback-Leibler divergence from the clipped.
 
-    The rule of Migacz, "8-bit inference with TensorRT" (2017), with one magnitude for both ends: outliers are counted in
+    The rule of Migacz, "8-bit inference with TensorRT" (2017), with one magnitude for both ends: outliers count in
     the end bins of the reference, each of 256 levels spreads its count over its own occupied bins. The single bin at
     zero of a clamped tensor is left out, as it is represented exactly.
     """

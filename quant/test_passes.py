@@ -64,7 +64,8 @@ def test_intervals_hold_every_value_of_random_networks():
         tensors = run_graph(graph, np.concatenate(list(images.batches(8))))
         bounds = {"x": dead_channels.input_interval(graph, HOW)}
         for node in graph.nodes:
-            bounds[node.output] = dead_channels.output_interval(node, [bounds[name] for name in node.inputs])
+            before = dead_channels.linear_interval(node, [bounds[name] for name in node.inputs])
+            bounds[node.output] = dead_channels.clamped(before, node.activation)
             low, high = (bound[:, None, None] for bound in bounds[node.output])
             assert (tensors[node.output] >= low - 1e-9).all() and (tensors[node.output] <= high + 1e-9).all(), seed
 

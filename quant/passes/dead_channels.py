@@ -8,6 +8,7 @@ from quant.plan import Plan
 from quant.weights import SMALLEST_NORMAL
 
 Interval = tuple[np.ndarray, np.ndarray]
+UNBOUNDED = 1e100  # stands for infinity, so that 0 times it is 0
 
 
 def zero_dead_channels(plan: Plan) -> None:
@@ -20,12 +21,12 @@ def zero_dead_channels(plan: Plan) -> None:
     zeroed, layers = 0, 0
     bounds = {plan.graph.input: input_interval(plan.graph, plan.preprocessing)}
     for node in plan.graph.nodes:
-        if isinstance(node, Conv):
-            count = _zero_inputs(node, bounds[node.input])
-            before = _conv_interval(node, bounds[node.input])
-            count += _zero_outputs(node, before)
-            zeroed, layers = zeroed + count, layers + (count > 0)
-        bounds[node.output] = output_interval(node, [bounds[name] for name in node.inputs])
+        inputs = [bounds[name] for name in node.inputs]
+        count = _zero_inputs(node, inputs[0]) if isinstance(node, Conv) else 0
+        before = linear_interval(node, inputs)
+        count += _zero_outputs(node, before) if isinstance(node, Conv) else 0
+        zeroed, layers = zeroed + count, layers + (count > 0)
+        bounds[node.output] = clamped(before, node.activation)
     if zeroed:
         plan.note(f"zero_dead_channels: {zeroed} input or output channels in {layers} layers")
 
@@ -40,17 +41,20 @@ def input_interval(graph: Graph, preprocessing: Preprocessing | None) -> Interva
     return np.broadcast_to(low, channels).copy(), np.broadcast_to(high, channels).copy()
 
 
-def output_interval(node: Node, inputs: list[Interval]) -> Interval:
-    """Bounds of a node's output per channel (C,)."""
+def linear_interval(node: Node, inputs: list[Interval]) -> Interval:
+    """Bounds of a node's value before its clamp, per channel (C,)."""
     if isinstance(node, Conv):
-        low, high = _conv_interval(node, inputs[0])
-    elif isinstance(node, Add):
-        low, high = inputs[0][0] + inputs[1][0], inputs[0][1] + inputs[1][1]
-    else:
-        low, high = _with_padding(node.padding, inputs[0])
-    floor = -np.inf if node.activation.low is None else node.activation.low
-    ceiling = np.inf if node.activation.high is None else node.activation.high
-    return np.clip(low, floor, ceiling), np.clip(high, floor, ceiling)
+        return _conv_interval(node, inputs[0])
+    if isinstance(node, Add):
+        return inputs[0][0] + inputs[1][0], inputs[0][1] + inputs[1][1]
+    return _with_padding(node.padding, inputs[0])
+
+
+def clamped(interval: Interval, activation: Activation) -> Interval:
+    """The interval after the clamp."""
+    floor = -np.inf if activation.low is None else activation.low
+    ceiling = np.inf if activation.high is None else activation.high
+    return np.clip(interval[0], floor, ceiling), np.clip(interval[1], floor, ceiling)
 
 
 def _with_padding(padding: tuple[int, ...], interval: Interval) -> Interval:
@@ -59,14 +63,13 @@ def _with_padding(padding: tuple[int, ...], interval: Interval) -> Interval:
 
 
 def _conv_interval(conv: Conv, interval: Interval) -> Interval:
-    low, high = _with_padding(conv.padding, interval)
-    axes = (slice(None), None, None, None) if conv.depthwise else (None, slice(None), None, None)
-    low, high = low[axes], high[axes]
-    with np.errstate(invalid="ignore"):
-        products = np.stack([conv.weight * low, conv.weight * high])
-    products = np.where(conv.weight == 0, 0.0, products)
-    smallest = products.min(axis=0).sum(axis=(1, 2, 3)) + conv.bias
-    return smallest, products.max(axis=0).sum(axis=(1, 2, 3)) + conv.bias
+    low, high = (np.clip(end, -UNBOUNDED, UNBOUNDED) for end in _with_padding(conv.padding, interval))
+    positive = np.maximum(conv.weight, 0).sum(axis=(2, 3))
+    negative = np.minimum(conv.weight, 0).sum(axis=(2, 3))
+    if conv.depthwise:
+        positive, negative = positive[:, 0], negative[:, 0]
+        return positive * low + negative * high + conv.bias, positive * high + negative * low + conv.bias
+    return positive @ low + negative @ high + conv.bias, positive @ high + negative @ low + conv.bias
 
 
 def _zero_inputs(conv: Conv, interval: Interval) -> int:
