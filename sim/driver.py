@@ -14,7 +14,6 @@ from sim.job import CAUSES_PER_LAYER, Job, Outcome
 
 LOAD, DUMP, WRITE, READ, RUN = 1, 2, 3, 4, 5
 PERIOD_NS = 2
-DRAIN_CYCLES = 64  # watched after the interrupt for surplus bursts
 FAULT_FILE = Path("fault.txt")
 TRACE_FILE = Path("job_0.trace")
 COUNTERS = ("CYCLES", "READ_BEATS", "WRITE_BEATS", *(cause.name for cause in Cause))
@@ -46,10 +45,14 @@ class Driver:
         self.set_ports(dict.fromkeys(KNOBS, 0))
         FAULT_FILE.unlink(missing_ok=True)
         dut.request.value = 0
-        dut.aresetn.value = 0
         Clock(dut.clk, PERIOD_NS, "ns").start()
+        await self.reset_engine()
+
+    async def reset_engine(self) -> None:
+        """Hold aresetn low for some cycles."""
+        self._dut.aresetn.value = 0
         await Timer(20 * PERIOD_NS, "ns")
-        dut.aresetn.value = 1
+        self._dut.aresetn.value = 1
         await Timer(20 * PERIOD_NS, "ns")
 
     def set_ports(self, values: dict[str, int]) -> None:
@@ -79,7 +82,7 @@ class Driver:
         words[:, ::-1].tofile("job_0.memory")
         ports = {"base": job.base, "size": job.memory.size, "layers": job.layers, "record": job.record,
                  "image_base": job.image[0], "image_size": job.image[1], "data_base": job.data[0],
-                 "data_size": job.data[1], "cycle_limit": job.cycle_limit, "drain": DRAIN_CYCLES}
+                 "data_size": job.data[1], "cycle_limit": job.cycle_limit, "drain": job.drain}
         late = job.late or (0, 0, 0)
         ports |= dict(zip(("late_cycle", "late_address", "late_data"), late, strict=True))
         self.set_ports(ports | job.manners.ports())

@@ -81,6 +81,7 @@ class Job:
     memory: uint8 (size,), what external memory holds from address `base` on; image and data: (base, size) of the
     regions, bytes. layers: layers of the program, for the cause counters. record: 0 nothing, 1 outputs, 2 all stages.
     late: (cycle, address, value) of one more register write, that many cycles after the start.
+    drain: cycles watched for surplus bursts after the interrupt.
     """
 
     memory: np.ndarray
@@ -93,6 +94,7 @@ class Job:
     timeout: int = 0
     cycle_limit: int = 10_000_000
     late: tuple[int, int, int] | None = None
+    drain: int = 64
     manners: Manners = field(default_factory=Manners)
 
     def with_(self, **changes: object) -> "Job":

@@ -115,6 +115,8 @@ def plain_program(
 ) -> PlainProgram:
     """The program of a network of one layer; WesnpuError when it does not fit the memories whole."""
     (layer,) = network.layers
+    if layer.residual is not None:
+        raise WesnpuError(f"layer {layer.name} has a residual operand: plain programs have none")
     source, target = network.tensors[layer.input], network.tensors[layer.output]
     kind, grid = mode or mode_of(layer, config)
     packed_input = source.channels <= 4

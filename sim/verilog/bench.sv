@@ -88,7 +88,7 @@ module bench (
     );
 
     axi_rules #(.BEAT_BYTES(BEAT_BYTES)) rules (
-        .clk, .aresetn, .active(state == RUN), .image_base, .image_size, .data_base, .data_size,
+        .clk, .aresetn, .active(state == RUN || (state == DRAIN && late_cycle != 0)), .image_base, .image_size, .data_base, .data_size,
         .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arsize(m_axi_arsize), .arburst(m_axi_arburst),
         .arvalid(m_axi_arvalid), .arready(m_axi_arready),
         .awaddr(m_axi_awaddr), .awlen(m_axi_awlen), .awsize(m_axi_awsize), .awburst(m_axi_awburst),
@@ -136,7 +136,7 @@ module bench (
                     2: begin
                         dump <= 1;
                         state <= FILES;
-                        if (!idle) `FAULT("AXI: bursts are open after the end of the program")
+                        if (!idle && stop_channel == 0) `FAULT("AXI: bursts are open after the end of the program")
                     end
                     3, 4: begin go <= 1; state <= ACCESS; end
                     5: begin go <= 1; state <= RUN; end
