@@ -1,0 +1,73 @@
+"""Runs a program without RTL: in program order, or in any other order that its waits allow."""
+
+from collections import deque
+
+import numpy as np
+
+from compiler.encode import Command
+from compiler.encoding import Unit
+from compiler.machine import Machine, Write
+
+UNITS = (Unit.LOAD, Unit.WEIGHTS, Unit.COMPUTE, Unit.STORE)
+ONE_AT_A_TIME = (Unit.LOAD, Unit.WEIGHTS)  # the other units' commands overlap with the unit's next
+
+
+def run_in_order(machine: Machine, commands: list[Command]) -> None:
+    """Executes the commands one after the other; ValueError names the command that is not legal."""
+    for number, command in enumerate(commands):
+        if command.unit == Unit.END:
+            return
+        try:
+            machine.read(command)()
+        except ValueError as error:
+            raise ValueError(f"command {number} ({command.unit.name}): {error}") from None
+
+
+class _Running:
+    """A started command: it reads when it starts or when it finishes, and writes not before it read."""
+
+    def __init__(self, machine: Machine, command: Command, rng: np.random.Generator):
+        self._read = lambda: machine.read(command)
+        self._write: Write | None = None
+        when = rng.integers(3)  # reads and writes at the start, reads at the start, does both at the end
+        if when < 2:
+            self._write = self._read()
+        if when == 0:
+            self._write()
+            self._write = lambda: None
+
+    def finish(self) -> None:
+        (self._write or self._read())()
+
+
+def run_shuffled(machine: Machine, commands: list[Command], rng: np.random.Generator) -> None:
+    """Executes the commands in a random order within what docs/engine.md promises.
+
+    Units start their own commands in order once the waits are met; LOAD and WEIGHTS do one at a time, COMPUTE and STORE
+    any number; a command finishes after those its unit started before. Some units are made much slower than others.
+    ValueError when every unit waits (a deadlock).
+    """
+    queues = {unit: deque(c for c in commands if c.unit == unit) for unit in UNITS}
+    running: dict[Unit, deque[_Running]] = {unit: deque() for unit in UNITS}
+    finished = dict.fromkeys(UNITS, 0)
+    speed = {(unit, kind): 4.0 ** rng.integers(0, 4) for unit in UNITS for kind in ("start", "finish")}
+
+    def may_start(unit: Unit) -> bool:
+        if not queues[unit] or (unit in ONE_AT_A_TIME and running[unit]):
+            return False
+        fields = queues[unit][0].fields
+        return all(fields[f"wait_{other.name.lower()}"] <= finished[other] for other in UNITS)
+
+    while any(queues.values()) or any(running.values()):
+        events = [(unit, "start") for unit in UNITS if may_start(unit)]
+        events += [(unit, "finish") for unit in UNITS if running[unit]]
+        if not events:
+            heads = ", ".join(f"{unit.name} {finished[unit]}" for unit in UNITS if queues[unit])
+            raise ValueError(f"deadlock: every unit waits; commands finished: {heads}")
+        chances = np.array([speed[event] for event in events])
+        unit, kind = events[rng.choice(len(events), p=chances / chances.sum())]
+        if kind == "start":
+            running[unit].append(_Running(machine, queues[unit].popleft(), rng))
+        else:
+            running[unit].popleft().finish()
+            finished[unit] += 1

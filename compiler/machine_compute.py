@@ -1,0 +1,130 @@
+"""What a COMPUTE command does (docs/engine.md, "COMPUTE"): tap weights by mode, sums, requantization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from compiler.config import WORD_BYTES, EngineConfig
+from compiler.encoding import Mode
+from compiler.footprint import (
+    channels_of,
+    input_read,
+    kernel_of,
+    parameter_rows,
+    region_words,
+    weight_rows,
+)
+from golden.requantize import ShiftScaler, residual_term
+
+if TYPE_CHECKING:
+    from compiler.machine import Machine
+
+GATHER_TAPS = 9
+PATCH_VALUES = 1 << 22  # of one matrix product
+
+
+def compute(machine: Machine, fields: dict[str, int]) -> Callable[[], None]:
+    """Reads operands and computes; the function returned writes the results into their bytes."""
+    chosen = channels_of(fields, machine.config)
+    channels = slice(chosen.first, chosen.first + chosen.count)
+    size = chosen.blocks, fields["output_rows"], fields["output_width"]
+    words = machine.checked(region_words(fields, "output_", *size))
+    rows = parameter_rows(fields, machine.config)
+    acc = _sums(machine, fields, channels) + machine.bias[rows].reshape(-1, 1, 1)
+    residual = _residual(machine, fields, size, channels) if fields["residual"] else None
+    scaler = ShiftScaler(
+        machine.shift[rows].reshape(-1), fields["exponent"], fields["multiplier"], machine.config.guard_bits
+    )
+    zero_point = fields["output_zero_point"]
+    stages = scaler.stages(acc, residual=residual, zero_point=zero_point, lo=fields["low"], hi=fields["high"])
+
+    def write() -> None:
+        values = _channels_first(machine.scratchpad[words])
+        values[channels] = stages.output
+        machine.scratchpad[words] = _words(values)
+
+    return write
+
+
+def _channels_first(words: np.ndarray) -> np.ndarray:
+    """(blocks, rows, columns, 16) as (channels, rows, columns)."""
+    return words.transpose(0, 3, 1, 2).reshape(words.shape[0] * WORD_BYTES, *words.shape[1:3])
+
+
+def _words(values: np.ndarray) -> np.ndarray:
+    """The inverse of _channels_first."""
+    return values.reshape(-1, WORD_BYTES, *values.shape[1:]).transpose(0, 2, 3, 1)
+
+
+def _patch(machine: Machine, fields: dict[str, int]) -> np.ndarray:
+    """The image int64 (channels, rows, columns) from (first_row, first_column) on, the zero point around it."""
+    read = input_read(fields, machine.config, kernel_of(fields))
+    values = _channels_first(machine.scratchpad[machine.checked(read.words)])
+    patch = np.full((len(values), *read.shape), fields["input_zero_point"], np.int64)
+    patch[:, read.rows[:, None], read.columns] = values
+    return patch
+
+
+def _residual(
+    machine: Machine, fields: dict[str, int], size: tuple[int, int, int], channels: slice
+) -> np.ndarray:
+    """r of Eq. 7 (channels, rows, columns)."""
+    operand = _channels_first(machine.scratchpad[machine.checked(region_words(fields, "residual_", *size))])[channels]
+    multiplier = fields["residual_multiplier"]
+    return residual_term(operand, fields["residual_zero_point"], multiplier, machine.config.guard_bits)
+
+
+def _sums(machine: Machine, fields: dict[str, int], channels: slice) -> np.ndarray:
+    """Eq. 1 without the bias, int64 (channels, output rows, output columns)."""
+    patch = _patch(machine, fields)
+    weights = _tap_weights(machine, fields)
+    if fields["mode"] in (Mode.DENSE, Mode.GATHER):
+        return _dense(fields, patch, weights)
+    return _depthwise(fields, patch[channels], weights)
+
+
+def _tap_weights(machine: Machine, fields: dict[str, int]) -> np.ndarray:
+    """Weights in the order of the mode's tap numbers, int64 (channels, taps)."""
+    config: EngineConfig = machine.config
+    rows = weight_rows(fields, config)
+    weights = machine.weights[rows].astype(np.int64)  # (groups, rows, lanes, taps)
+    if fields["hold_weights"]:
+        count = -(-fields["kernel_height"] * fields["kernel_width"] // config.taps)
+        weights = np.broadcast_to(weights, (fields["groups"], count, *weights.shape[2:]))
+    return weights.transpose(0, 2, 1, 3).reshape(fields["groups"] * config.lanes, -1)
+
+
+def _view(fields: dict[str, int], patch: np.ndarray, ky: int, kx: int) -> np.ndarray:
+    """The value under tap (ky, kx) for every output, (channels, output rows, output columns)."""
+    sy, sx = fields["stride_y"], fields["stride_x"]
+    bottom, right = ky + (fields["output_rows"] - 1) * sy + 1, kx + (fields["output_width"] - 1) * sx + 1
+    return patch[:, ky:bottom:sy, kx:right:sx]
+
+
+def _dense(fields: dict[str, int], patch: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """DENSE: taps ordered (ky, kx, channel); GATHER: (channel, ky, kx). Exact: every sum is far below 2^53."""
+    kh, kw = kernel_of(fields)
+    total = np.zeros((len(weights), fields["output_rows"], fields["output_width"]))
+    gather = fields["mode"] == Mode.GATHER
+    channels = -(-weights.shape[1] // GATHER_TAPS) if gather else weights.shape[1] // (kh * kw)
+    patch = patch[:channels].astype(np.float64)
+    for ky in range(kh):
+        for kx in range(kw):
+            first = (ky * kw + kx) * channels
+            part = weights[:, first : first + channels]
+            if gather:
+                part = weights[:, ky * kw + kx :: GATHER_TAPS]
+            total += np.tensordot(part.astype(np.float64), _view(fields, patch[: part.shape[1]], ky, kx), 1)
+    return total.astype(np.int64)
+
+
+def _depthwise(fields: dict[str, int], patch: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """SEQUENTIAL and WINDOW: tap number ky * columns + kx; taps beyond the kernel's do nothing."""
+    kh, kw = kernel_of(fields)
+    total = np.zeros((len(weights), fields["output_rows"], fields["output_width"]), np.int64)
+    for tap in range(min(kh * kw, weights.shape[1])):
+        total += weights[:, tap, None, None] * _view(fields, patch, *divmod(tap, kw))
+    return total
