@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from compiler.config import EngineConfig
-from compiler.encoding import Unit
+from compiler.encoding import Mode, Unit
 from compiler.item import Item
 from compiler.layout import Placement
 from compiler.mapping import Mapping
@@ -12,6 +12,12 @@ from compiler.tiling import LayerPlan, Operand
 from golden.network import Network
 
 SIZE_MAX = 65535
+
+# Lane groups beyond the last channel: one vector of zero weights per pixel, from a row outside the image (never read).
+NO_INPUT = {
+    "mode": Mode.DENSE, "stride_y": 1, "stride_x": 1, "hold_weights": 1, "vectors": 1, "input_height": 1, "input_width": 1,
+    "first_row": 1, "kernel_height": 1, "kernel_width": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,11 @@ class Traced:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Lane groups computed by one command: weight and parameter rows, or -1 while not loaded."""
+    """Lane groups computed by one command, `live` channels in each, and where their weights and parameters lie."""
 
     first_group: int
     groups: int
+    live: int
     weight_row: int
     parameter_row: int
     weight_rows: int
@@ -72,10 +79,7 @@ class Emitter:
     def layer(self, plan: LayerPlan) -> None:
         """Appends one layer."""
         mapping = plan.mapping
-        slabs = range(0, plan.output.region.blocks, plan.slab) if not mapping.depthwise else range(
-            0, mapping.groups // mapping.groups_per_block, plan.slab
-        )
-        for first_block in slabs:
+        for first_block in range(0, mapping.groups // mapping.groups_per_block, plan.slab):
             self._slab(plan, first_block)
 
     def _slab(self, plan: LayerPlan, first_block: int) -> None:
@@ -103,26 +107,29 @@ class Emitter:
             self._store(plan, first_block, row, rows)
 
     def _chunks(self, mapping: Mapping, first: int, last: int) -> list[tuple[int, int, int]]:
-        """(first group, groups, live lanes of held rows) of the commands for groups first .. last - 1."""
-        config = self._config
-        per_block = mapping.groups_per_block
-        limit = max(config.parameter_rows // 4, 1)
-        if mapping.hold_weights:
-            runs = [(max(a, first), min(a + n, last) - max(a, first), live) for a, n, live in mapping.held_runs()]
-        else:
-            limit = min(limit, max(config.weight_rows // 4 // mapping.group_rows, 1))
-            runs = [(first, last - first, config.lanes)]
-        if limit >= per_block:
-            limit -= limit % per_block
-        return [
-            (start, min(limit, a + n - start), live) for a, n, live in runs if n > 0 for start in range(a, a + n, limit)
-        ]
+        """(first group, groups, channels per group) of the commands for groups first .. last - 1."""
+        config, per_block = self._config, mapping.groups_per_block
+        chunks = []
+        for start, count, live in mapping.runs():
+            limit = max(config.parameter_rows // 4, 1)
+            if live and not mapping.hold_weights:
+                limit = min(limit, max(config.weight_rows // 4 // mapping.group_rows, 1))
+            if limit >= per_block:
+                limit -= limit % per_block
+            begin, end = max(start, first), min(start + count, last)
+            chunks += [(group, min(limit, end - group), live) for group in range(begin, end, limit)]
+        return chunks
 
-    def _persistent(self, runs: list[tuple[int, int, int]], mapping: Mapping) -> bool:
+    def _persistent(self, chunks: list[tuple[int, int, int]], mapping: Mapping) -> bool:
         """Whether all weights and parameters of the slab stay on chip over its tiles."""
-        groups = sum(n for _, n, _ in runs)
-        rows = len(runs) if mapping.hold_weights else groups * mapping.group_rows
-        return rows <= self._config.weight_rows and groups <= self._config.parameter_rows
+        rows = sum(self._chunk_rows(mapping, groups, live) for _, groups, live in chunks)
+        return rows <= self._config.weight_rows and sum(n for _, n, _ in chunks) <= self._config.parameter_rows
+
+    def _chunk_rows(self, mapping: Mapping, groups: int, live: int) -> int:
+        """Weight rows of a chunk, rounded up to whole 16-byte units."""
+        rows = groups * mapping.group_rows if live and not mapping.hold_weights else 1
+        align = max(16 // self._config.weight_row_bytes, 1)
+        return -(-rows // align) * align
 
     def _image_offset(self, data: bytes) -> int:
         if data not in self._offsets:
@@ -131,19 +138,17 @@ class Emitter:
         return self._offsets[data]
 
     def _load_weights(self, mapping: Mapping, first: int, groups: int, live: int) -> _Chunk:
-        if mapping.hold_weights:
-            data, rows = mapping.held_row(live), 1
-        else:
-            data, rows = mapping.weight_rows(first, groups), groups * mapping.group_rows
-        align = max(16 // self._config.weight_row_bytes, 1)
-        weight_row = self._weight_ring.take(-(-rows // align) * align)
-        self._transfer_weights(data, weight_row, "weights", self._weight_ring.mask(weight_row, -(-rows // align) * align))
+        held = mapping.hold_weights or not live
+        data = mapping.held_row(live) if held else mapping.weight_rows(first, groups)
+        rows = self._chunk_rows(mapping, groups, live)
+        weight_row = self._weight_ring.take(rows)
+        self._transfer_weights(data, weight_row, "weights", self._weight_ring.mask(weight_row, rows))
         parameter_row = self._parameter_ring.take(groups)
         self._transfer_weights(
             mapping.parameter_rows(first, groups), parameter_row, "parameters",
             self._parameter_ring.mask(parameter_row, groups),
         )
-        return _Chunk(first, groups, weight_row, parameter_row, rows)
+        return _Chunk(first, groups, live, weight_row, parameter_row, rows)
 
     def _transfer_weights(self, data: bytes, row: int, memory: str, mask: int) -> None:
         fields = {
@@ -195,42 +200,27 @@ class Emitter:
             self.items.append(Item(unit, fields, reads=inside, writes=outer))
 
     def _compute(self, plan: LayerPlan, first_block: int, chunk: _Chunk, row: int, rows: int) -> None:
-        mapping, config = plan.mapping, self._config
-        layer, tensors = mapping.layer, self._network.tensors
+        mapping = plan.mapping
         x, y, u = plan.input.region, plan.output.region, plan.residual.region if plan.residual else None
         per_block = mapping.groups_per_block
-        block, sub = divmod(chunk.first_group, per_block)
-        block -= first_block
-        last_block = (chunk.first_group + chunk.groups - 1) // per_block - first_block
-        first_row = row * mapping.stride[0] - layer.padding[0]
-        joined = mapping.pointwise and x.width == y.width and rows * y.width <= SIZE_MAX and all(
-            region.contiguous(row, rows) for region in (x, y, u) if region is not None
-        )
-        tensor = tensors[layer.input]
-        input_block = block if mapping.depthwise else 0
+        block = chunk.first_group // per_block - first_block
+        blocks = (block, (chunk.first_group + chunk.groups - 1) // per_block - first_block - block + 1)
+        joined = rows * y.width <= SIZE_MAX and all(r.contiguous(row, rows) for r in (y, u) if r is not None)
+        if chunk.live:
+            joined = joined and mapping.pointwise and x.width == y.width and x.contiguous(row, rows)
         fields = {
-            "mode": mapping.mode, "stride_y": mapping.stride[0], "stride_x": mapping.stride[1],
-            "hold_weights": int(mapping.hold_weights), "first_group": sub, "grid": mapping.grid,
-            "passes": mapping.passes if mapping.grid else 0, "vectors": mapping.vectors,
-            "input_base": x.base + input_block * x.block_stride, "input_block_stride": x.block_stride,
-            "input_pitch": x.pitch, "input_extent": x.extent % (SIZE_MAX + 1), "input_row_offset": x.row_offset(first_row),
-            "input_height": 1 if joined else tensor.height, "input_width": rows * x.width if joined else tensor.width,
-            "first_row": 0 if joined else first_row, "first_column": -layer.padding[1],
-            "kernel_height": layer.kernel[0], "kernel_width": layer.kernel[1],
+            "first_group": chunk.first_group % per_block, "groups": chunk.groups,
             "output_base": y.base + block * y.block_stride, "output_block_stride": y.block_stride,
             "output_pitch": y.pitch, "output_extent": y.extent % (SIZE_MAX + 1), "output_row_offset": y.row_offset(row),
             "output_rows": 1 if joined else rows, "output_width": rows * y.width if joined else y.width,
-            "groups": chunk.groups, "weight_row": chunk.weight_row, "parameter_row": chunk.parameter_row,
-            "layer": plan.index,
+            "weight_row": chunk.weight_row, "parameter_row": chunk.parameter_row, "layer": plan.index,
         } | self._requantization(plan, block, row)
-        bottom = min(first_row + (rows - 1) * mapping.stride[0] + layer.kernel[0], tensor.height)
-        blocks = (block, last_block - block + 1)
-        reads = x.mask(max(first_row, 0), bottom - max(first_row, 0), *(blocks if mapping.depthwise else (0, x.blocks)))
-        if u is not None:
-            reads |= u.mask(row, rows, *blocks)
-        trace = Traced(
-            plan.index, chunk.first_group, chunk.groups, row, rows, joined, y, first_block
-        )
+        reads = u.mask(row, rows, *blocks) if u is not None else 0
+        if chunk.live:
+            fields |= self._input_fields(plan, block, row, rows, joined)
+            reads |= self._input_mask(plan, blocks, row, rows)
+        else:
+            fields |= NO_INPUT
         self.items.append(
             Item(
                 Unit.COMPUTE, fields,
@@ -240,16 +230,39 @@ class Emitter:
                     "parameters": self._parameter_ring.mask(chunk.parameter_row, chunk.groups),
                 },
                 writes={"scratchpad": y.mask(row, rows, *blocks)},
-                trace=trace,
+                trace=Traced(plan.index, chunk.first_group, chunk.groups, row, rows, joined, y, first_block),
             )
         )
+
+    def _input_fields(self, plan: LayerPlan, block: int, row: int, rows: int, joined: bool) -> dict[str, int]:
+        mapping, x = plan.mapping, plan.input.region
+        layer, tensor = mapping.layer, self._network.tensors[plan.input.tensor]
+        first_row = row * mapping.stride[0] - layer.padding[0]
+        input_block = block if mapping.depthwise else 0
+        return {
+            "mode": mapping.mode, "stride_y": mapping.stride[0], "stride_x": mapping.stride[1],
+            "hold_weights": int(mapping.hold_weights), "grid": mapping.grid,
+            "passes": mapping.passes if mapping.grid else 0, "vectors": mapping.vectors,
+            "input_base": x.base + input_block * x.block_stride, "input_block_stride": x.block_stride,
+            "input_pitch": x.pitch, "input_extent": x.extent % (SIZE_MAX + 1), "input_row_offset": x.row_offset(first_row),
+            "input_height": 1 if joined else tensor.height, "input_width": rows * x.width if joined else tensor.width,
+            "first_row": 0 if joined else first_row, "first_column": -layer.padding[1],
+            "kernel_height": layer.kernel[0], "kernel_width": layer.kernel[1],
+            "input_zero_point": tensor.zero_point,
+        }
+
+    def _input_mask(self, plan: LayerPlan, blocks: tuple[int, int], row: int, rows: int) -> int:
+        mapping, x = plan.mapping, plan.input.region
+        first = row * mapping.stride[0] - mapping.layer.padding[0]
+        end = first + (rows - 1) * mapping.stride[0] + mapping.layer.kernel[0]
+        first, end = max(first, 0), min(end, self._network.tensors[plan.input.tensor].height)
+        return x.mask(first, end - first, *(blocks if mapping.depthwise else (0, x.blocks)))
 
     def _requantization(self, plan: LayerPlan, block: int, row: int) -> dict[str, int]:
         layer, tensors = plan.mapping.layer, self._network.tensors
         scaler = layer.requantizer
         fields = {
             "multiplier": scaler.multiplier, "exponent": scaler.exponent, "low": layer.lo, "high": layer.hi,
-            "input_zero_point": tensors[layer.input].zero_point,
             "output_zero_point": tensors[layer.output].zero_point,
         }
         if plan.residual is not None:

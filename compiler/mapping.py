@@ -47,9 +47,9 @@ class Mapping:
         return CHANNELS_PER_BLOCK // self.config.lanes
 
     @property
-    def full_groups(self) -> int:
-        """Lane groups without a channel beyond C."""
-        return self.channels // self.config.lanes
+    def used_groups(self) -> int:
+        """Lane groups with at least one channel below C; the rest of the last block is empty."""
+        return -(-self.channels // self.config.lanes)
 
     @property
     def depthwise(self) -> bool:
@@ -84,18 +84,16 @@ class Mapping:
         rows = b"".join(self._group(group).tobytes() for group in range(first, first + count))
         return _padded(rows)
 
-    def held_runs(self) -> list[tuple[int, int, int]]:
-        """With hold_weights: (first group, groups, channels per group) of full, partly filled and empty groups."""
-        lanes, full = self.config.lanes, self.full_groups
-        runs = [(0, full, lanes)]
-        if self.channels % lanes:
-            runs.append((full, 1, self.channels % lanes))
-        used = sum(count for _, count, _ in runs)
-        runs.append((used, self.groups - used, 0))
+    def runs(self) -> list[tuple[int, int, int]]:
+        """(first group, groups, channels per group) of lane groups that one command may do; 0 channels: empty groups."""
+        lanes, used = self.config.lanes, self.used_groups
+        runs = [(0, used, lanes), (used, self.groups - used, 0)]
+        if self.hold_weights and self.channels % lanes:
+            runs[:1] = [(0, used - 1, lanes), (used - 1, 1, self.channels % lanes)]
         return [run for run in runs if run[1]]
 
     def held_row(self, live_lanes: int) -> bytes:
-        """The one weight row of a run of groups with `live_lanes` channels each."""
+        """The one weight row of a run whose weight row never advances: `live_lanes` lanes with the layer's weight."""
         row = np.zeros((self.config.lanes, self.config.taps), np.int8)
         row[:live_lanes] = self.layer.weight.flat[0]
         return _padded(row.tobytes())
