@@ -1,4 +1,4 @@
-"""Which words a command touches, from its fields alone (docs/engine.md): shared by the machine and the hazard checker."""
+"""Which words a command touches, from its fields alone (docs/engine.md): for the machine and the hazard checker."""
 
 from dataclasses import dataclass
 
