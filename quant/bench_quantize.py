@@ -9,6 +9,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -53,9 +55,8 @@ def main() -> int:
     print(f"onnxruntime, all tensors, {IMAGES} images: {wall:.2f} s, processor {processor:.2f} s")
     kept = True
     for observer, bar in BARS.items():
-        mine = seconds(
-            lambda name=observer: quantize(imported, pixels, recipe="wes", observer=name, preprocessing=PREPROCESSING)
-        )
+        options: dict[str, Any] = {"recipe": "wes", "observer": observer, "preprocessing": PREPROCESSING}
+        mine = seconds(partial(quantize, imported, pixels, **options))
         ratios = mine[0] / wall, mine[1] / processor
         kept &= min(ratios) <= bar
         print(f"{observer}: {mine[0]:.2f} s, x {ratios[0]:.2f}, processor x {ratios[1]:.2f} (bar {bar})")

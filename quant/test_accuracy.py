@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from models.fashion_mnist import load
 from quant import fashion
-from quant.evaluate import compare_scores, evaluate, input_codes, scores, tensor_sqnr
+from quant.evaluate import compare_scores, evaluate, float_scores, input_codes, scores, tensor_sqnr
 from quant.images import Images
 from quant.observers import OBSERVERS
 from quant.recipe import quantize
@@ -79,3 +80,17 @@ def test_evaluation_is_the_same_with_worker_processes_and_counts_what_it_says():
     assert found.correct == int((expected.argmax(axis=1) == data.labels[:40]).sum()) and found.images == 40
     assert found.agree == int((expected.argmax(axis=1) == fashion.scores_of(name, None)[:40].argmax(axis=1)).sum())
     assert evaluate(network, images).top1 is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", fashion.NETWORKS)
+def test_wes_is_within_the_allowed_loss_on_all_10000_test_images(name):
+    try:
+        pixels, labels = load("t10k")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    images = Images(pixels, fashion.SHAPE, fashion.PREPROCESSING)
+    plain = compare_scores(float_scores(fashion.imported(name).graph, images), labels)
+    found = compare_scores(scores(fashion.network(name, "wes"), images, workers=2), labels)
+    print(f"{name}: 10,000 images, float {plain.top1:.2f}, WES as integers {found.top1:.2f}")
+    assert found.images == 10_000 and found.top1 >= plain.top1 - LOSS_ALLOWED
