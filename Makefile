@@ -29,8 +29,8 @@ test-long: setup ## all tests
 lint: setup ## style and types
 	@$(RUN) -m ruff check . && $(RUN) -m mypy
 
-bench: setup ## speed of the golden model, as ratios to onnxruntime in one run
-	@$(RUN) -m tests.bench_golden
+bench: setup ## speed of golden model and quantization, as ratios to onnxruntime in one run
+	@$(RUN) -m tests.bench_golden && $(RUN) -m models.build efficientnet_lite0 && $(RUN) -m quant.bench_quantize
 
 verilog: setup ## [CONFIG=large] write the engine to build/verilog/
 	@$(RUN) -m rtl.generate $(CONFIG)
