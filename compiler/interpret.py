@@ -27,17 +27,18 @@ class _Running:
     """A started command: it reads when it starts or when it finishes, and writes not before it read."""
 
     def __init__(self, machine: Machine, command: Command, rng: np.random.Generator):
-        self._read = lambda: machine.read(command)
-        self._write: Write | None = None
         when = rng.integers(3)  # reads and writes at the start, reads at the start, does both at the end
-        if when < 2:
-            self._write = self._read()
         if when == 0:
-            self._write()
-            self._write = lambda: None
+            machine.read(command)()
+            self.finish: Write = _nothing
+        elif when == 1:
+            self.finish = machine.read(command)
+        else:
+            self.finish = lambda: machine.read(command)()
 
-    def finish(self) -> None:
-        (self._write or self._read())()
+
+def _nothing() -> None:
+    """A command that has already written."""
 
 
 def run_shuffled(machine: Machine, commands: list[Command], rng: np.random.Generator) -> None:
