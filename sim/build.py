@@ -63,13 +63,18 @@ def tool_versions() -> str:
     return json.dumps({name: version(name) for name in TOOLS} | {"verilator": verilator_version()})
 
 
+def rtl_digest() -> str:
+    """Digest of everything but the configuration that decides the generated Verilog."""
+    found = (path for pattern in GENERATOR_SOURCES for path in ROOT.glob(pattern))
+    sources = sorted(path for path in found if not path.name.startswith("test_"))
+    return _digest(*(path.read_bytes() for path in sources), tool_versions())
+
+
 def engine_verilog(config: EngineConfig) -> Path:
     """The engine with its trace port as Verilog, generated once per content of rtl/ and configuration."""
     from rtl.generate import generate
 
-    found = (path for pattern in GENERATOR_SOURCES for path in ROOT.glob(pattern))
-    sources = sorted(path for path in found if not path.name.startswith("test_"))
-    key = _digest(*(path.read_bytes() for path in sources), json.dumps(config.to_json()), tool_versions())
+    key = _digest(rtl_digest(), json.dumps(config.to_json()))
     folder = CACHE / f"verilog-{key}"
     with locked(folder):
         if not (folder / DELAYED_DONE).exists():

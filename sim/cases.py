@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from compiler.program import compile_network
 from golden.errors import WesnpuError
-from sim import programs
+from sim import cosim, programs
 from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
 from sim.job import manners
@@ -101,4 +101,5 @@ CASES: dict[str, Case] = {
     "stalls": Case("the same networks under every stall pattern", stalls, 8),
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),
     "errors": Case("illegal commands, bus errors, silence, soft reset: code, command, no stray write", programs.errors),
+    "cosim": Case("images of a network file (wesnpu cosim)", cosim.run_images),
 }
