@@ -22,7 +22,7 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
     valid; feed: shift P columns into the window; compute: multiply and accumulate; first / last of an accumulation.
     base_x + offset[j]: word address of row j's left word; row_used, row_valid: rows read, rows inside the image;
     column_valid: columns inside the image; vector_sub / group_sub: which taps / lanes of the word.
-    mode, grid5, wide, pass_number, tap: operand selection. The rest belongs to the result.
+    mode, grid5, wide, late (the window has already moved on by two columns), pass_number, tap: operand selection. The rest belongs to the result.
     """
     rows, pixels = config.window_kernel, config.pixels
     return data.StructLayout(
@@ -43,6 +43,7 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
             "mode": 2,
             "grid5": 1,
             "wide": 1,
+            "late": 1,
             "pass_number": 4,
             "tap": 4,
             "weight_row": 16,

@@ -69,19 +69,27 @@ class Operands(wiring.Component):
         return (WORD_BYTES // size - 1).bit_length()
 
     def _window(self, m, columns):
-        """Stage OPERANDS: window[column][row] of all lanes; newest column last."""
+        """Stage OPERANDS: window[column][row] of all lanes; newest column last.
+
+        Two older columns of the gathered channels stay for the late pass of a wide GATHER step.
+        """
         config = self._config
         held = config.window_columns
         window = [
             [Signal(config.lanes * 8, name=f"window_{c}_{j}", reset_less=True) for j in range(config.window_kernel)]
             for c in range(held)
         ]
+        kept = min(GATHER_CHANNELS, config.lanes) * 8
+        self._older = [[Signal(kept, name=f"older_{c}_{j}", reset_less=True) for j in range(3)] for c in range(2)]
         with m.If(self.at_feed.valid & self.at_feed.feed):
             for c in range(held):
                 for j in range(config.window_kernel):
                     newer = c + config.pixels
                     source = window[newer][j] if newer < held else columns[newer - held][j]
                     m.d.sync += window[c][j].eq(source)
+            for c in range(2):
+                for j in range(3):
+                    m.d.sync += self._older[c][j].eq(window[c][j])
         return window
 
     def _delayed(self, m, columns, vectors):
@@ -152,19 +160,21 @@ class Operands(wiring.Component):
         if config.lanes < GATHER_CHANNELS:
             return
         for wide in self._placements():
-            for p in range(-(-9 * GATHER_CHANNELS // config.taps)):
-                with m.If((op.wide == wide) & (op.pass_number == p)):
-                    for i in range(config.pixels):
-                        left = self._left(3, wide, i)
-                        self._broadcast(m, i, [self._gathered(window, left, p * config.taps + t)
-                                               for t in range(config.taps)])
+            for late in (False, True) if wide else (False,):
+                for p in range(int(late), -(-9 * GATHER_CHANNELS // config.taps)):
+                    with m.If((op.wide == wide) & (op.late == late) & (op.pass_number == p)):
+                        for i in range(config.pixels):
+                            left = self._left(3, wide, i) - 2 * late
+                            taps = [self._gathered(window, left, p * config.taps + t) for t in range(config.taps)]
+                            self._broadcast(m, i, taps)
 
-    @staticmethod
-    def _gathered(window, left: int, k: int):
+    def _gathered(self, window, left: int, k: int):
         channel, position = divmod(k, 9)
         if channel >= GATHER_CHANNELS:
             return Const(0, 8)
-        return window[left + position % 3][position // 3].word_select(channel, 8)
+        column, row = left + position % 3, position // 3
+        source = window[column] if column >= 0 else self._older[column]
+        return source[row].word_select(channel, 8)
 
     def _broadcast(self, m, pixel: int, taps) -> None:
         for lane in range(self._config.lanes):

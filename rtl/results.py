@@ -11,6 +11,7 @@ from rtl.array import ACC_BITS
 from rtl.interfaces import LayerConstants
 from rtl.microop import CONTEXTS, result_tag
 from rtl.requantizer import RequantizerLane
+from rtl.result_fifo import CreditFifo
 from rtl.rows import COMMAND_BITS
 from rtl.scratchpad import WORD_BITS, Scratchpad, results_layout
 from rtl.weights import SHIFT_BITS
@@ -22,8 +23,8 @@ class Results(wiring.Component):
     """Everything behind the array.
 
     A result may be issued while `room`; `takes_room` takes one place, and the result arrives later in `push` with
-    its accumulators and shifts. Residual operands are fetched when the result is issued (`residual_address`). The
-    FIFO cannot overflow: places taken = results in the pipeline + results in the FIFO <= DEPTH.
+    its accumulators and shifts (rtl.result_fifo.CreditFifo, which cannot overflow). Residual operands are fetched when
+    the result is issued (`residual_address`).
 
     Members: `starts_command` + `plan_command` + `context`: constants of the next context; `context_free`;
     `result`, `result_valid`: to the scratchpad; `finished`: pulse per command; `overflow`: a result's address is outside the scratchpad;
@@ -79,21 +80,17 @@ class Results(wiring.Component):
                 "tag": self.tag.shape(),
             }
         )
-        m.submodules.fifo = results = fifo.SyncFIFOBuffered(width=self._entry.size, depth=DEPTH)
+        m.submodules.fifo = results = CreditFifo(width=self._entry.size, depth=DEPTH)
         m.d.comb += [
-            results.w_data.eq(Cat(self.acc.as_value(), self.shift.as_value(), self.tag.as_value())),
-            results.w_en.eq(self.push),
+            self.room.eq(results.credit_available),
+            results.take.eq(self.takes_room),
+            results.push_data.eq(Cat(self.acc.as_value(), self.shift.as_value(), self.tag.as_value())),
+            results.push.eq(self.push),
         ]
-        self._credits(m, results.r_en)
         constants, layers = self._constants(m)
         operand, operand_valid, operand_take = self._residual_operands(m)
-        self._requantize(m, results, constants, layers, operand, operand_valid, operand_take)
+        self._requantize(m, results.o, constants, layers, operand, operand_valid, operand_take)
         return m
-
-    def _credits(self, m, popped) -> None:
-        taken = Signal(range(DEPTH + 1))
-        m.d.sync += taken.eq(taken + self.takes_room - popped)
-        m.d.comb += self.room.eq(taken != DEPTH)
 
     def _constants(self, m):
         """Layer constants of the commands under way, by context; a context is free again when its command finished."""
@@ -144,12 +141,12 @@ class Results(wiring.Component):
         config = self._config
         phases = config.results // config.requant_lanes
         phase = Signal(range(max(phases, 2)))
-        entry = data.View(self._entry, results.r_data)
+        entry = data.View(self._entry, results.payload)
         go, final = Signal(), Signal()
         m.d.comb += [
-            go.eq(results.r_rdy & (operand_valid | ~entry.tag.residual)),
+            go.eq(results.valid & (operand_valid | ~entry.tag.residual)),
             final.eq(go & (phase == phases - 1)),
-            results.r_en.eq(final),
+            results.ready.eq(final),
             operand_take.eq(final & entry.tag.residual),
         ]
         with m.If(go):

@@ -121,6 +121,7 @@ class Sequencer(wiring.Component):
             issue.vector_sub.eq(kernel["sub"]),
             issue.tap.eq(kernel["tap"]),
             issue.pass_number.eq(window["pass"]),
+            issue.late.eq(window["late"]),
         ]
         for pixel in range(config.pixels):
             at = left + pixel
@@ -184,33 +185,41 @@ class Sequencer(wiring.Component):
         }
 
     def _window_walk(self, m, go, c) -> dict:
-        """n0 feeds at the row's start, then per step `feeds` feeds and `passes` passes, one cycle shared."""
+        """n0 feeds at the row's start, then per step `feeds` feeds and `passes` passes, one cycle shared.
+
+        A wide GATHER step of several passes overlaps more: its last pass shares a cycle with the next step's first feed.
+        """
         config = self._config
         step = Signal(signed(7))  # negative: extra feeds at the start of a row
         feeds = Signal(2)
         last = Signal()
 
+        def wide(command):
+            return (command.stride_x == 2) & (command.grid == 3) & Const(config.window_columns == 6)
+
+        def overlaps(command):
+            return wide(command) & (command.mode == Mode.GATHER) & (command.passes > 1)
+
         def before_first_step(command):
             """n0, from the table in docs/engine.md."""
             if config.pixels == 1:
                 return command.grid - command.stride_x
-            wide = (command.stride_x == 2) & (command.grid == 3) & Const(config.window_kernel == 5)
-            return Mux(wide | (command.grid == 3), 1, 2)
+            return Mux(overlaps(command), 2, Mux(command.grid == 3, 1, 2))
 
         if config.pixels == 1:
             m.d.comb += feeds.eq(c.stride_x)
         else:
-            wide = (c.stride_x == 2) & (c.grid == 3) & Const(config.window_kernel == 5)
-            m.d.comb += feeds.eq(Mux(wide, 2, 1))
+            m.d.comb += feeds.eq(Mux(wide(c) & ~overlaps(c), 2, 1))
         pass_number = step - feeds + 1
         compute = pass_number >= 0
-        m.d.comb += last.eq(pass_number + 1 == c.passes)
+        late = Signal()
+        m.d.comb += [last.eq(pass_number + 1 == c.passes), late.eq(overlaps(c) & last)]
         with m.If(go):
             m.d.sync += step.eq(Mux(last, 0, step + 1))
         with m.If(self.take):
             m.d.sync += step.eq(-before_first_step(cmd.fields(Unit.COMPUTE, self.plan_command)))
         return {
-            "last": last, "feed": step < feeds, "compute": compute, "pass": pass_number[:4],
+            "last": last, "feed": (step < feeds) | late, "late": late, "compute": compute, "pass": pass_number[:4],
             "first": compute & (pass_number == 0),
         }
 
