@@ -15,8 +15,16 @@ SIZE_MAX = 65535
 
 # Lane groups beyond the last channel: one vector of zero weights per pixel, from a row outside the image (never read).
 NO_INPUT = {
-    "mode": Mode.DENSE, "stride_y": 1, "stride_x": 1, "hold_weights": 1, "vectors": 1, "input_height": 1, "input_width": 1,
-    "first_row": 1, "kernel_height": 1, "kernel_width": 1,
+    "mode": Mode.DENSE,
+    "stride_y": 1,
+    "stride_x": 1,
+    "hold_weights": 1,
+    "vectors": 1,
+    "input_height": 1,
+    "input_width": 1,
+    "first_row": 1,
+    "kernel_height": 1,
+    "kernel_width": 1,
 }
 
 
@@ -145,14 +153,18 @@ class Emitter:
         self._transfer_weights(data, weight_row, "weights", self._weight_ring.mask(weight_row, rows))
         parameter_row = self._parameter_ring.take(groups)
         self._transfer_weights(
-            mapping.parameter_rows(first, groups), parameter_row, "parameters",
+            mapping.parameter_rows(first, groups),
+            parameter_row,
+            "parameters",
             self._parameter_ring.mask(parameter_row, groups),
         )
         return _Chunk(first, groups, live, weight_row, parameter_row, rows)
 
     def _transfer_weights(self, data: bytes, row: int, memory: str, mask: int) -> None:
         fields = {
-            "address": self._image_offset(data), "row": row, "parameters": int(memory == "parameters"),
+            "address": self._image_offset(data),
+            "row": row,
+            "parameters": int(memory == "parameters"),
             "length": len(data) // 16,
         }
         self.items.append(Item(Unit.WEIGHTS, fields, writes={memory: mask}))
@@ -184,9 +196,14 @@ class Emitter:
         fields = {
             "address": place.offset + first_block * place.block_bytes + row * place.row_bytes,
             "external_block_stride": place.block_bytes,
-            "base": region.base, "block_stride": region.block_stride, "pitch": region.pitch,
-            "extent": region.extent % (SIZE_MAX + 1), "row_offset": region.row_offset(row),
-            "rows": rows, "width": region.width, "blocks": blocks,
+            "base": region.base,
+            "block_stride": region.block_stride,
+            "pitch": region.pitch,
+            "extent": region.extent % (SIZE_MAX + 1),
+            "row_offset": region.row_offset(row),
+            "rows": rows,
+            "width": region.width,
+            "blocks": blocks,
         }
         outside = 0
         for block in range(first_block, first_block + blocks):
@@ -209,11 +226,18 @@ class Emitter:
         if chunk.live:
             joined = joined and mapping.pointwise and x.width == y.width and x.contiguous(row, rows)
         fields = {
-            "first_group": chunk.first_group % per_block, "groups": chunk.groups,
-            "output_base": y.base + block * y.block_stride, "output_block_stride": y.block_stride,
-            "output_pitch": y.pitch, "output_extent": y.extent % (SIZE_MAX + 1), "output_row_offset": y.row_offset(row),
-            "output_rows": 1 if joined else rows, "output_width": rows * y.width if joined else y.width,
-            "weight_row": chunk.weight_row, "parameter_row": chunk.parameter_row, "layer": plan.index,
+            "first_group": chunk.first_group % per_block,
+            "groups": chunk.groups,
+            "output_base": y.base + block * y.block_stride,
+            "output_block_stride": y.block_stride,
+            "output_pitch": y.pitch,
+            "output_extent": y.extent % (SIZE_MAX + 1),
+            "output_row_offset": y.row_offset(row),
+            "output_rows": 1 if joined else rows,
+            "output_width": rows * y.width if joined else y.width,
+            "weight_row": chunk.weight_row,
+            "parameter_row": chunk.parameter_row,
+            "layer": plan.index,
         } | self._requantization(plan, block, row)
         reads = u.mask(row, rows, *blocks) if u is not None else 0
         if chunk.live:
@@ -223,7 +247,8 @@ class Emitter:
             fields |= NO_INPUT
         self.items.append(
             Item(
-                Unit.COMPUTE, fields,
+                Unit.COMPUTE,
+                fields,
                 reads={
                     "scratchpad": reads,
                     "weights": self._weight_ring.mask(chunk.weight_row, chunk.weight_rows),
@@ -240,14 +265,24 @@ class Emitter:
         first_row = row * mapping.stride[0] - layer.padding[0]
         input_block = block if mapping.depthwise else 0
         return {
-            "mode": mapping.mode, "stride_y": mapping.stride[0], "stride_x": mapping.stride[1],
-            "hold_weights": int(mapping.hold_weights), "grid": mapping.grid,
-            "passes": mapping.passes if mapping.grid else 0, "vectors": mapping.vectors,
-            "input_base": x.base + input_block * x.block_stride, "input_block_stride": x.block_stride,
-            "input_pitch": x.pitch, "input_extent": x.extent % (SIZE_MAX + 1), "input_row_offset": x.row_offset(first_row),
-            "input_height": 1 if joined else tensor.height, "input_width": rows * x.width if joined else tensor.width,
-            "first_row": 0 if joined else first_row, "first_column": -layer.padding[1],
-            "kernel_height": layer.kernel[0], "kernel_width": layer.kernel[1],
+            "mode": mapping.mode,
+            "stride_y": mapping.stride[0],
+            "stride_x": mapping.stride[1],
+            "hold_weights": int(mapping.hold_weights),
+            "grid": mapping.grid,
+            "passes": mapping.passes if mapping.grid else 0,
+            "vectors": mapping.vectors,
+            "input_base": x.base + input_block * x.block_stride,
+            "input_block_stride": x.block_stride,
+            "input_pitch": x.pitch,
+            "input_extent": x.extent % (SIZE_MAX + 1),
+            "input_row_offset": x.row_offset(first_row),
+            "input_height": 1 if joined else tensor.height,
+            "input_width": rows * x.width if joined else tensor.width,
+            "first_row": 0 if joined else first_row,
+            "first_column": -layer.padding[1],
+            "kernel_height": layer.kernel[0],
+            "kernel_width": layer.kernel[1],
             "input_zero_point": tensor.zero_point,
         }
 
@@ -262,15 +297,22 @@ class Emitter:
         layer, tensors = plan.mapping.layer, self._network.tensors
         scaler = layer.requantizer
         fields = {
-            "multiplier": scaler.multiplier, "exponent": scaler.exponent, "low": layer.lo, "high": layer.hi,
+            "multiplier": scaler.multiplier,
+            "exponent": scaler.exponent,
+            "low": layer.lo,
+            "high": layer.hi,
             "output_zero_point": tensors[layer.output].zero_point,
         }
         if plan.residual is not None:
             u = plan.residual.region
             fields |= {
-                "residual": 1, "residual_base": u.base + block * u.block_stride, "residual_block_stride": u.block_stride,
-                "residual_pitch": u.pitch, "residual_extent": u.extent % (SIZE_MAX + 1),
-                "residual_row_offset": u.row_offset(row), "residual_multiplier": layer.residual.multiplier,
+                "residual": 1,
+                "residual_base": u.base + block * u.block_stride,
+                "residual_block_stride": u.block_stride,
+                "residual_pitch": u.pitch,
+                "residual_extent": u.extent % (SIZE_MAX + 1),
+                "residual_row_offset": u.row_offset(row),
+                "residual_multiplier": layer.residual.multiplier,
                 "residual_zero_point": tensors[layer.residual.tensor].zero_point,
             }
         return fields

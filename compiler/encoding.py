@@ -67,8 +67,10 @@ _TRANSFER = (
     Field("blocks", 8, 16, 16, "channel blocks, 1 or more"),
 )
 
-LOAD = HEADER + _TRANSFER + (
-    Field("unpack", 0, 4, 1, "1: external rows are [width][4] bytes padded to 16; each pixel becomes one word"),
+LOAD = (
+    HEADER
+    + _TRANSFER
+    + (Field("unpack", 0, 4, 1, "1: external rows are [width][4] bytes padded to 16; each pixel becomes one word"),)
 )
 STORE = HEADER + _TRANSFER
 WEIGHTS = HEADER + (

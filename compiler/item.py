@@ -10,7 +10,8 @@ class Item:
     """One command before its waits are known.
 
     reads, writes: a bit mask per memory: words of "scratchpad", rows of "weights" and "parameters", and for an external
-    tensor its channel blocks' rows (bit block * height + row) under its name. trace: compiler.program.Traced of a COMPUTE.
+    tensor its channel blocks' rows (bit block * height + row) under its name. trace: compiler.program.Traced of a
+    COMPUTE.
     """
 
     unit: Unit

@@ -50,9 +50,7 @@ class Placement:
         Packed rows are filled up with `fill`, too. ValueError on another shape or dtype.
         """
         if x.dtype != np.int8 or x.shape != (self.channels, self.height, self.width):
-            raise ValueError(
-                f"tensor is {x.dtype} {x.shape}, must be int8 {(self.channels, self.height, self.width)}"
-            )
+            raise ValueError(f"tensor is {x.dtype} {x.shape}, must be int8 {(self.channels, self.height, self.width)}")
         width, depth = self.width, blocks_of(self.channels) * CHANNELS_PER_BLOCK
         if self.packed:
             width, depth = self.row_bytes // 4, PACKED_CHANNELS

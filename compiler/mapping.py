@@ -19,7 +19,8 @@ class Mapping:
     """One layer on one engine.
 
     groups: lane groups of output channels, whole blocks. group_rows: weight rows per group (0 with hold_weights,
-    where one row serves a whole run of groups). stride: (vertical, horizontal), 1 where the output has one row or column. grid, passes, vectors: as in docs/engine.md.
+    where one row serves a whole run of groups). stride: (vertical, horizontal), 1 where the output has one row or
+    column. grid, passes, vectors: as in docs/engine.md.
     """
 
     layer: ConvLayer
@@ -85,7 +86,10 @@ class Mapping:
         return _padded(rows)
 
     def runs(self) -> list[tuple[int, int, int]]:
-        """(first group, groups, channels per group) of lane groups that one command may do; 0 channels: empty groups."""
+        """(first group, groups, channels per group) of lane groups that one command may do.
+
+        0 channels: empty groups.
+        """
         lanes, used = self.config.lanes, self.used_groups
         runs = [(0, used, lanes), (used, self.groups - used, 0)]
         if self.hold_weights and self.channels % lanes:
@@ -143,10 +147,11 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 16)
 
 
-def map_layer(
-    layer: ConvLayer, config: EngineConfig, *, output_size: tuple[int, int], packed_input: bool
-) -> Mapping:
-    """The mapping of a layer; output_size: (height, width). WesnpuError names the layer and what the engine cannot do."""
+def map_layer(layer: ConvLayer, config: EngineConfig, *, output_size: tuple[int, int], packed_input: bool) -> Mapping:
+    """The mapping of a layer.
+
+    Output_size: (height, width). WesnpuError names the layer and what the engine cannot do.
+    """
     stride = (layer.stride[0] if output_size[0] > 1 else 1, layer.stride[1] if output_size[1] > 1 else 1)
     _check(layer, config, stride)
     kh, kw = layer.kernel
@@ -178,10 +183,13 @@ def _all_equal(weight: np.ndarray) -> bool:
 def _check(layer: ConvLayer, config: EngineConfig, stride: tuple[int, int]) -> None:
     if not isinstance(layer.requantizer, ShiftScaler) or layer.requantizer.half_step is not None:
         kind = type(layer.requantizer).__name__
-        raise WesnpuError(f"layer {layer.name}: requantizer {kind}: the engine runs ShiftScaler without half steps only")
+        raise WesnpuError(
+            f"layer {layer.name}: requantizer {kind}: the engine runs ShiftScaler without half steps only"
+        )
     if layer.requantizer.guard_bits != config.guard_bits:
         raise WesnpuError(
-            f"layer {layer.name}: G = {layer.requantizer.guard_bits}, the engine {config.name} has G = {config.guard_bits}"
+            f"layer {layer.name}: G = {layer.requantizer.guard_bits}, "
+            f"the engine {config.name} has G = {config.guard_bits}"
         )
     if not set(stride) <= {1, 2}:
         raise WesnpuError(f"layer {layer.name}: stride {layer.stride} must be 1 or 2 in each direction")

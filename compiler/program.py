@@ -22,7 +22,8 @@ class CompiledNetwork:
     """What the host gives the engine, and what a testbench needs to know about it.
 
     image: bytes of the image region (weights, parameters, program); program_offset: first command in it.
-    data_size: bytes of the data region; placements: tensors that lie there (input, outputs, whatever is not kept on chip).
+    data_size: bytes of the data region; placements: tensors that lie there (input, outputs, whatever is not kept on
+    chip).
     traced: for every COMPUTE command in program order, what it writes.
     """
 

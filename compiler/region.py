@@ -7,7 +7,10 @@ from compiler.config import ROW_BANKS, EngineConfig
 
 @dataclass(frozen=True)
 class Region:
-    """Rows of a tensor in the scratchpad: word(block, row, x) = base + block * block_stride + (row mod slots) * pitch + x."""
+    """Rows of a tensor in the scratchpad.
+
+    Word(block, row, x) = base + block * block_stride + (row mod slots) * pitch + x.
+    """
 
     base: int
     blocks: int
@@ -66,12 +69,11 @@ def conflict_free(pitch: int, slots: int, grid: int, height: int, config: Engine
     return True
 
 
-def choose_ring(
-    width: int, slots: int, height: int, grids: frozenset[int], config: EngineConfig
-) -> tuple[int, int]:
+def choose_ring(width: int, slots: int, height: int, grids: frozenset[int], config: EngineConfig) -> tuple[int, int]:
     """(slots, pitch), both as small as possible but not below `slots` and `width`, without conflicts for every grid.
 
-    With `height` slots nothing wraps, and a pitch of pixels (mod 8 * pixels) keeps up to 8 rows apart: it always exists.
+    With `height` slots nothing wraps, and a pitch of pixels (mod 8 * pixels) keeps up to 8 rows apart: it always
+    exists.
     """
     for more in range(slots, height + 1):
         for pitch in range(width, width + config.banks):

@@ -21,7 +21,7 @@ IN_ORDER = (Unit.LOAD, Unit.WEIGHTS)  # these units do one command after the oth
 
 
 def hoist(items: list[Item]) -> list[Item]:
-    """Moves every LOAD and WEIGHTS item up past items it does not conflict with, over at most COMPUTE_AHEAD COMPUTEs."""
+    """Moves LOAD and WEIGHTS items up past items they do not conflict with, over at most COMPUTE_AHEAD COMPUTEs."""
     order: list[Item] = []
     for item in items:
         position = len(order)

@@ -24,7 +24,10 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class LayerPlan:
-    """One layer placed: operands, `rows` output rows per tile, `slab` channel blocks at a time (depthwise may split)."""
+    """One layer placed.
+
+    Operands, `rows` output rows per tile, `slab` channel blocks at a time (depthwise may split).
+    """
 
     index: int
     mapping: Mapping
@@ -84,8 +87,8 @@ class Planner:
         mapping = self._map(layer)
         if mapping.group_rows > self._config.weight_rows:
             raise WesnpuError(
-                f"layer {layer.name}: one lane group needs {mapping.group_rows * self._config.weight_row_bytes} bytes of "
-                f"weights, the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
+                f"layer {layer.name}: one lane group needs "
+                f"{mapping.group_rows * self._config.weight_row_bytes} bytes of weights, the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
             )
         needed = {layer.input} | ({layer.residual.tensor} if layer.residual else set())
         smallest = 0

@@ -13,7 +13,8 @@ class MacArray(wiring.Component):
     """acc = (bias if first else acc) + sum over taps of x * w, for every pixel and lane.
 
     Members: `x[pixel][lane][tap]`, `w[lane][tap]`: INT8 operands; one cycle later `accumulate`, `first` and
-    `bias[lane]`; one cycle later `acc[pixel][lane]` holds the sum. Latency: 2 cycles from operands. No flow control: the caller issues only
+    `bias[lane]`; one cycle later `acc[pixel][lane]` holds the sum. Latency: 2 cycles from operands. No flow control:
+    the caller issues only
     what it can take.
     """
 

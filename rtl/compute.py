@@ -22,7 +22,8 @@ class Compute(wiring.Component):
 
     Members: command members as every unit's; `blocked_cause`; scratchpad side: `row_address`, `row_enable`, `row`,
     `residual`, `residual_word`, `result`, `result_valid`; memory side: `weight_row`, `weights`, `parameter_row`,
-    `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of this cycle; errors `illegal` (with the command's `number`) and `overflow`.
+    `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of this cycle; errors `illegal` (with the
+    command's `number`) and `overflow`.
     Latency: RESULT + 1 + requantizer latency + 1 cycles from the last micro-operation to the written result.
     """
 

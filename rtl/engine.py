@@ -1,6 +1,6 @@
 """The engine core: four units, their memories, the program fetcher, control, errors and counters."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -229,8 +229,10 @@ class Engine(wiring.Component):
         """High when the bus owes something and nothing has moved on it for `timeout` cycles."""
         memory, waiting, stuck = self.memory, Signal(32), Signal()
         moved = Cat(
-            *(getattr(memory, name).valid & getattr(memory, name).ready
-              for name in ("read_request", "read_data", "write_request", "write_data")),
+            *(
+                getattr(memory, name).valid & getattr(memory, name).ready
+                for name in ("read_request", "read_data", "write_request", "write_data")
+            ),
             memory.write_response.valid,
         ).any()
         with m.If(moved | self._clear | (arbiter.idle & store.idle)):

@@ -17,7 +17,8 @@ class Fetch(wiring.Component):
     """Runs one program.
 
     Members: `run`: high while the program runs (low resets nothing: the engine clears the unit between programs);
-    `first`, `limit`: absolute addresses of the first command and the end of the image region; `request`, `beat`: memory side;
+    `first`, `limit`: absolute addresses of the first command and the end of the image region; `request`, `beat`:
+    memory side;
     `queue[u]`: streams of CommandUnit; `finished_counts[u]`; `ended`: END was reached and its waits and all units are
     done; errors `unknown_unit`, `ran_out` with `error_number`. Throughput: one 16-byte unit per cycle.
     """
@@ -51,7 +52,10 @@ class Fetch(wiring.Component):
         return m
 
     def _request_ahead(self, m, buffer):
-        """Requests as long as a whole burst fits the buffer and the region has more; returns: nothing more will come."""
+        """Requests as long as a whole burst fits the buffer and the region has more.
+
+        Returns: nothing more will come.
+        """
         address = Signal(33)
         started = Signal()
         promised = Signal(range(BUFFER_UNITS + 1))  # units requested or buffered
@@ -64,7 +68,9 @@ class Fetch(wiring.Component):
             self.request.payload.address.eq(address),
             self.request.payload.length.eq(beats - 1),
             self.request.payload.number.eq(self.error_number),
-            self.request.valid.eq(self.run & started & (address < self.limit) & (promised <= BUFFER_UNITS - BURST_BEATS)),
+            self.request.valid.eq(
+                self.run & started & (address < self.limit) & (promised <= BUFFER_UNITS - BURST_BEATS)
+            ),
         ]
         requested = self.request.valid & self.request.ready
         m.d.sync += promised.eq(promised + Mux(requested, beats, 0) - buffer.r_en)

@@ -76,7 +76,8 @@ class Cause(IntEnum):
     ACTIVATIONS = 7  # waiting for LOAD commands
 
 
-#: Control, seen from the engine. `start` is a one-cycle pulse, ignored while `busy`; `done` pulses for one cycle when busy falls.
+#: Control, seen from the engine. `start` is a one-cycle pulse, ignored while `busy`; `done` pulses for one cycle when
+#: busy falls.
 Control = wiring.Signature(
     {
         "start": In(1),

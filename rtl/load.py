@@ -1,6 +1,6 @@
 """LOAD: external activations into the scratchpad, requests running ahead of the data."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,7 +18,8 @@ class Load(wiring.Component):
 
     Members: `command`, `number`, `command_valid`, `command_ready`: from the queue; `may_start`: the waits are met;
     `base`: of the data region; `request` stream of bursts; `beat` stream of 16 bytes, in request order;
-    `write` stream of LoadWrite; `finished`: pulse per command; `illegal`: a field is out of range; `overflow`: the scratchpad address is too large, `error_number` names the
+    `write` stream of LoadWrite; `finished`: pulse per command; `illegal`: a field is out of range; `overflow`: the
+    scratchpad address is too large, `error_number` names the
     command. Throughput: one word per cycle; `unpack` one pixel per cycle.
     """
 
@@ -49,9 +50,7 @@ class Load(wiring.Component):
         m.submodules.jobs = jobs = fifo.SyncFIFOBuffered(width=RowJob.as_shape().size, depth=JOBS_AHEAD)
         wiring.connect(m, splitter.o, wiring.flipped(self.request))
         self._start(m, splitter, jobs)
-        m.d.comb += [
-            walk.i.payload.as_value().eq(jobs.r_data), walk.i.valid.eq(jobs.r_rdy), jobs.r_en.eq(walk.i.ready)
-        ]
+        m.d.comb += [walk.i.payload.as_value().eq(jobs.r_data), walk.i.valid.eq(jobs.r_rdy), jobs.r_en.eq(walk.i.ready)]
         self._write_words(m, walk)
         return m
 
@@ -61,9 +60,7 @@ class Load(wiring.Component):
         start = Signal()
         job = Signal(RowJob)
         run = splitter.i.payload
-        m.d.comb += [
-            job[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()
-        ]
+        m.d.comb += [job[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()]
         # The runs of one block follow each other without a gap, so a block is `rows` runs of `width` words.
         row_units = Mux(command.unpack, (command.width + 3) >> 2, command.width)
         block = Signal(16)

@@ -22,7 +22,8 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
     valid; feed: shift P columns into the window; compute: multiply and accumulate; first / last of an accumulation.
     base_x + offset[j]: word address of row j's left word; row_used, row_valid: rows read, rows inside the image;
     column_valid: columns inside the image; vector_sub / group_sub: which taps / lanes of the word.
-    mode, grid5, wide, late (the window has already moved on by two columns), pass_number, tap: operand selection. The rest belongs to the result.
+    mode, grid5, wide, late (the window has already moved on by two columns), pass_number, tap: operand selection. The
+    rest belongs to the result.
     """
     rows, pixels = config.window_kernel, config.pixels
     return data.StructLayout(
@@ -54,7 +55,10 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
 
 
 def result_tag(config: EngineConfig) -> data.StructLayout:
-    """Where a result goes: word address of pixel 0, lane group within the word, valid pixels, context, end of command."""
+    """Where a result goes.
+
+    Word address of pixel 0, lane group within the word, valid pixels, context, end of command.
+    """
     return data.StructLayout(
         {
             "address": 16,

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
-from rtl.microop import FEED, OPERANDS, WORDS, micro_op
+from rtl.microop import micro_op
 from rtl.scratchpad import WORD_BITS
 
 GATHER_CHANNELS = 4

@@ -5,7 +5,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.command import NUMBER_BITS
-from rtl.interfaces import BEAT_BITS, BURST_BEATS, ReadBeat, Request
+from rtl.interfaces import BEAT_BITS, ReadBeat, Request
 from rtl.transfer import BurstRequest
 
 CLIENTS = ("fetch", "weights", "load")
@@ -16,7 +16,8 @@ class ReadArbiter(wiring.Component):
     """Grants fetch first, weights and load in turn; refuses bursts beyond a client's region.
 
     Members: `request_<client>`, `beat_<client>`, `limit_<client>` (absolute end of its region); `hold`: accept no
-    new burst; `discard`: drop arriving data; `request`, `read_data`: memory side; `outside` / `bus_error` with numbers; `idle`: nothing
+    new burst; `discard`: drop arriving data; `request`, `read_data`: memory side; `outside` / `bus_error` with
+    numbers; `idle`: nothing
     is outstanding. Throughput: a burst and a beat per cycle. Latency: 1 cycle.
     """
 
@@ -75,8 +76,10 @@ class ReadArbiter(wiring.Component):
             m.d.comb += request.ready.eq(granted & (chosen == index))
         with m.If(granted):
             m.d.sync += [
-                self.request.valid.eq(1), self.request.payload.address.eq(burst.address),
-                self.request.payload.length.eq(burst.length), turn.eq(chosen == 1),
+                self.request.valid.eq(1),
+                self.request.payload.address.eq(burst.address),
+                self.request.payload.length.eq(burst.length),
+                turn.eq(chosen == 1),
             ]
         with m.Elif(self.request.ready):
             m.d.sync += self.request.valid.eq(0)

@@ -27,7 +27,8 @@ class Results(wiring.Component):
     the result is issued (`residual_address`).
 
     Members: `starts_command` + `plan_command` + `context`: constants of the next context; `context_free`;
-    `result`, `result_valid`: to the scratchpad; `finished`: pulse per command; `overflow`: a result's address is outside the scratchpad;
+    `result`, `result_valid`: to the scratchpad; `finished`: pulse per command; `overflow`: a result's address is
+    outside the scratchpad;
     `layer`, `stages` (with trace): of the result being written.
     """
 
@@ -72,7 +73,6 @@ class Results(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config = self._config
         self._entry = data.StructLayout(
             {
                 "acc": self.acc.shape(),
@@ -158,8 +158,11 @@ class Results(wiring.Component):
             current.eq(Array(c.as_value() for c in constants)[entry.tag.context]),
             layer.eq(Array(layers)[entry.tag.context]),
         ]
-        acc = Cat(entry.acc.as_value()).word_select(phase, ACC_BITS * config.requant_lanes) if phases > 1 else (
-            entry.acc.as_value())
+        acc = (
+            Cat(entry.acc.as_value()).word_select(phase, ACC_BITS * config.requant_lanes)
+            if phases > 1
+            else (entry.acc.as_value())
+        )
         operands = operand.word_select(phase, 8 * config.requant_lanes) if phases > 1 else operand
         shifts = Cat(*[entry.shift.as_value()] * config.pixels)
         shifts = shifts.word_select(phase, SHIFT_BITS * config.requant_lanes) if phases > 1 else shifts
@@ -179,6 +182,7 @@ class Results(wiring.Component):
     def _write(self, m, lanes, acc, layer, entry, go, final, phases) -> None:
         config = self._config
         latency = lanes[0].latency
+
         def delayed(value, name):
             for stage in range(latency):
                 register = Signal.like(value, name=f"{name}_{stage}")

@@ -1,6 +1,6 @@
 """The row planner: takes COMPUTE commands whose waits are met and prepares their rows, one ahead of the sequencer."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -90,8 +90,11 @@ class RowPlanner(wiring.Component):
             & Mux(windowed, grids & (c.passes != 0), kernel)
             & ((c.mode != Mode.GATHER) | Const(config.lanes >= 4))
             & (c.first_group < groups_per_block)
-            & (c.output_rows != 0) & (c.output_width != 0) & (c.groups != 0)
-            & (c.input_height != 0) & (c.input_width != 0)
+            & (c.output_rows != 0)
+            & (c.output_width != 0)
+            & (c.groups != 0)
+            & (c.input_height != 0)
+            & (c.input_width != 0)
             & ((c.multiplier == 0) | c.multiplier[15])
             & (c.exponent <= 16)
             & (c.low <= c.high)
@@ -133,9 +136,17 @@ class RowPlanner(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [
-                    slot.eq(c.input_row_offset), image_row.eq(c.first_row), index.eq(0), group.eq(0), row.eq(0),
-                    output_offset.eq(c.output_row_offset), residual_offset.eq(c.residual_row_offset),
-                    output_block.eq(0), residual_block.eq(0), plan.input_block.eq(0), plan.sub.eq(c.first_group),
+                    slot.eq(c.input_row_offset),
+                    image_row.eq(c.first_row),
+                    index.eq(0),
+                    group.eq(0),
+                    row.eq(0),
+                    output_offset.eq(c.output_row_offset),
+                    residual_offset.eq(c.residual_row_offset),
+                    output_block.eq(0),
+                    residual_block.eq(0),
+                    plan.input_block.eq(0),
+                    plan.sub.eq(c.first_group),
                 ]
                 with m.If(start):
                     m.next = "PREPARE"
@@ -162,8 +173,12 @@ class RowPlanner(wiring.Component):
                     ]
                     with m.If(row + 1 == c.output_rows):
                         m.d.sync += [
-                            row.eq(0), group.eq(group + 1), slot.eq(c.input_row_offset), image_row.eq(c.first_row),
-                            output_offset.eq(c.output_row_offset), residual_offset.eq(c.residual_row_offset),
+                            row.eq(0),
+                            group.eq(group + 1),
+                            slot.eq(c.input_row_offset),
+                            image_row.eq(c.first_row),
+                            output_offset.eq(c.output_row_offset),
+                            residual_offset.eq(c.residual_row_offset),
                             plan.sub.eq(plan.sub + 1),
                         ]
                         with m.If(plan.sub == last_sub):

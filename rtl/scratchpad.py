@@ -150,8 +150,13 @@ class Scratchpad(wiring.Component):
                 m.d.comb += [
                     write.addr.eq(load_index),
                     write.data.eq(self.load.payload.data),
-                    write.en.eq(Mux(self.load.valid & self.load.ready & load_here & (load_bank == r),
-                                    (1 << lanes_per_word) - 1, 0)),
+                    write.en.eq(
+                        Mux(
+                            self.load.valid & self.load.ready & load_here & (load_bank == r),
+                            (1 << lanes_per_word) - 1,
+                            0,
+                        )
+                    ),
                 ]
             registered = Signal(WORD_BITS, name=f"bank_data_{name}_{r}", reset_less=True)
             m.d.sync += registered.eq(read.data)

@@ -1,6 +1,6 @@
 """The sequencer: turns planned rows into one micro-operation per cycle, as long as there is room for results."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +16,8 @@ class Sequencer(wiring.Component):
 
     Members: `plan`, `plan_command`, `plan_valid`, `take` from the planner; `room`: a result may be issued;
     `context_free`: a new command may start; `issue`: this cycle's micro-operation; `takes_room`: it makes a result;
-    `residual_address`, `wants_residual`: of that result; `starts_command` with `context`: `plan_command` becomes current. `layer`: of the
+    `residual_address`, `wants_residual`: of that result; `starts_command` with `context`: `plan_command` becomes
+    current. `layer`: of the
     current command. Throughput: one micro-operation per cycle, without gaps between rows and commands once planned.
     """
 
@@ -54,7 +55,9 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             go.eq(self.active & self.room),
             row_ends.eq(go & inner_last & x_last),
-            self.take.eq(self.plan_valid & (~self.active | row_ends) & (~self.plan.first_of_command | self.context_free)),
+            self.take.eq(
+                self.plan_valid & (~self.active | row_ends) & (~self.plan.first_of_command | self.context_free)
+            ),
             self.starts_command.eq(self.take & self.plan.first_of_command),
             self.issue.valid.eq(go),
             self.takes_room.eq(go & self.issue.last),
@@ -86,7 +89,7 @@ class Sequencer(wiring.Component):
         ]
 
     def _columns(self, m, go, inner_last, x_last) -> None:
-        """Output columns, and within each the kernel positions (array fed by words) or feeds and passes (by the window)."""
+        """Output columns, and in each the kernel positions (array fed by words) or feeds and passes (by the window)."""
         config, row, c, issue = self._config, self._row, self._c, self.issue
         windowed = Signal()
         pair, wide = Signal(), Signal()
@@ -171,7 +174,9 @@ class Sequencer(wiring.Component):
                 m.d.sync += [v.eq(0), sub.eq(0), block.eq(0), kx.eq(kx + 1)]
                 with m.If(kx_last):
                     m.d.sync += [
-                        kx.eq(0), ky.eq(ky + 1), image_row.eq(image_row + 1),
+                        kx.eq(0),
+                        ky.eq(ky + 1),
+                        image_row.eq(image_row + 1),
                         offset.eq(Mux(following == c.input_extent, 0, following)),
                     ]
             with m.If(last):
@@ -180,14 +185,21 @@ class Sequencer(wiring.Component):
             m.d.sync += [offset.eq(self.plan.offset[0]), image_row.eq(self.plan.image_row)]
         row_valid = (image_row >= 0) & (image_row < c.input_height)
         return {
-            "last": last, "kx": kx, "block": block, "sub": sub, "tap": tap, "offset": offset, "row_valid": row_valid,
+            "last": last,
+            "kx": kx,
+            "block": block,
+            "sub": sub,
+            "tap": tap,
+            "offset": offset,
+            "row_valid": row_valid,
             "first": fresh,
         }
 
     def _window_walk(self, m, go, c) -> dict:
         """n0 feeds at the row's start, then per step `feeds` feeds and `passes` passes, one cycle shared.
 
-        A wide GATHER step of several passes overlaps more: its last pass shares a cycle with the next step's first feed.
+        A wide GATHER step of several passes overlaps more: its last pass shares a cycle with the next step's first
+        feed.
         """
         config = self._config
         step = Signal(signed(7))  # negative: extra feeds at the start of a row
@@ -219,7 +231,11 @@ class Sequencer(wiring.Component):
         with m.If(self.take):
             m.d.sync += step.eq(-before_first_step(cmd.fields(Unit.COMPUTE, self.plan_command)))
         return {
-            "last": last, "feed": (step < feeds) | late, "late": late, "compute": compute, "pass": pass_number[:4],
+            "last": last,
+            "feed": (step < feeds) | late,
+            "late": late,
+            "compute": compute,
+            "pass": pass_number[:4],
             "first": compute & (pass_number == 0),
         }
 

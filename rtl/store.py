@@ -74,7 +74,10 @@ class Store(wiring.Component):
         with m.If(self.command_ready):
             first = self.base + command.address
             m.d.sync += [
-                address.eq(first), block.eq(first), stride.eq(command.external_block_stride), rows.eq(command.rows),
+                address.eq(first),
+                block.eq(first),
+                stride.eq(command.external_block_stride),
+                rows.eq(command.rows),
                 row.eq(0),
             ]
         with m.Elif(walk.step):
@@ -103,8 +106,9 @@ class Store(wiring.Component):
         burst_last = (address[4:8] == 15) | walk.last_in_row
         can_go = Signal()
         m.d.comb += [
-            can_go.eq(walk.valid & in_range & inside & (used < BUFFER_BEATS) & (open_bursts < OUTSTANDING)
-                      & ~self.hold),
+            can_go.eq(
+                walk.valid & in_range & inside & (used < BUFFER_BEATS) & (open_bursts < OUTSTANDING) & ~self.hold
+            ),
             self.read.payload.eq(walk.address),
             self.read.valid.eq(can_go),
             walk.step.eq(can_go & self.read.ready),

@@ -42,7 +42,8 @@ class RowJob(data.Struct):
 class WordWalk(wiring.Component):
     """Walks the scratchpad words of a job: block, row, column.
 
-    Members: `i` stream of RowJob (accepted when idle, or with the last word of the one before); `address`, `valid`, `last_in_row`, `last`, `column` describe the
+    Members: `i` stream of RowJob (accepted when idle, or with the last word of the one before); `address`, `valid`,
+    `last_in_row`, `last`, `column` describe the
     current word; `step` moves on. Throughput: one word per cycle; one idle cycle between jobs.
     """
 
@@ -144,14 +145,23 @@ class BurstSplitter(wiring.Component):
         new = self.i.payload
         with m.If(~busy & self.i.valid):
             m.d.sync += [
-                busy.eq(1), address.eq(new.address), run.eq(new.address), units.eq(new.units), run_units.eq(new.units),
-                stride.eq(new.stride), remaining.eq(new.count), number.eq(new.number),
+                busy.eq(1),
+                address.eq(new.address),
+                run.eq(new.address),
+                units.eq(new.units),
+                run_units.eq(new.units),
+                stride.eq(new.stride),
+                remaining.eq(new.count),
+                number.eq(new.number),
             ]
         with m.Elif(busy & self.o.ready):
             m.d.sync += [address.eq(address + (beats << 4)), units.eq(units - beats)]
             with m.If(beats == units):
                 m.d.sync += [
-                    remaining.eq(remaining - 1), units.eq(run_units), run.eq(run + stride), address.eq(run + stride),
+                    remaining.eq(remaining - 1),
+                    units.eq(run_units),
+                    run.eq(run + stride),
+                    address.eq(run + stride),
                     busy.eq(remaining != 1),
                 ]
         return m

@@ -19,7 +19,8 @@ BIAS_BITS, SHIFT_BITS = 32, 4
 class WeightMemory(wiring.Component):
     """Rows of lanes * taps INT8 weights, written 16 bytes at a time, read whole.
 
-    Members: write_unit (16-byte unit number), write_data, write_enable; read_row, read_data (`read_latency` cycles later).
+    Members: write_unit (16-byte unit number), write_data, write_enable; read_row, read_data (`read_latency` cycles
+    later).
     """
 
     read_latency = 2
@@ -117,7 +118,8 @@ class ParameterMemory(wiring.Component):
 class Weights(wiring.Component):
     """Streams bytes into the weight memory (row `row` on, wrapping) or the parameter memory.
 
-    Members as `Load`'s; the writes go to `unit` / `parameter_*` members, wired to the two memories. Throughput: one beat per cycle.
+    Members as `Load`'s; the writes go to `unit` / `parameter_*` members, wired to the two memories. Throughput: one
+    beat per cycle.
     """
 
     def __init__(self, config: EngineConfig):
@@ -170,7 +172,10 @@ class Weights(wiring.Component):
         return m
 
     def _write(self, m, job, jobs) -> None:
-        """Each beat goes to the next unit of the job's memory; a parameter row takes `parameter_row_bytes / 16` units."""
+        """Each beat goes to the next unit of the job's memory.
+
+        A parameter row takes `parameter_row_bytes / 16` units.
+        """
         config = self._config
         done_units = Signal(20)
         unit_in_row = Signal.like(self.parameter_unit)
