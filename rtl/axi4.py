@@ -59,6 +59,7 @@ class Axi4Adaptor(wiring.Component):
             raise ValueError(f"Axi4Adaptor bus_bytes = {bus_bytes!r} must be one of {BUS_BYTES}")
         self._bus_bytes = bus_bytes
         self._second_write, self._second_read = Signal(), Signal()  # which half of a beat is next on a narrow bus
+        self._first_failed = Signal(reset_less=True)
         super().__init__({"memory": In(Memory), "axi": Out(axi4_signature(bus_bytes))})
 
     def elaborate(self, platform):
@@ -129,7 +130,7 @@ class Axi4Adaptor(wiring.Component):
     def _read_halves(self, m) -> None:
         """R on a narrow bus: the first half waits in a register for the second."""
         axi, beat = self.axi, self.memory.read_data
-        second, error = self._second_read, Signal(reset_less=True)
+        second, error = self._second_read, self._first_failed
         first = Signal(self._bus_bytes * 8, reset_less=True)
         with m.If(axi.rvalid & axi.rready):
             m.d.sync += second.eq(~second)

