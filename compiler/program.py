@@ -53,12 +53,15 @@ class CompiledNetwork:
         return self.placements[name].unpack(data)
 
 
-def compile_network(network: Network, config: EngineConfig, *, keep_all: bool = False) -> CompiledNetwork:
+def compile_network(
+    network: Network, config: EngineConfig, *, keep_all: bool = False, tile_rows: int | None = None
+) -> CompiledNetwork:
     """Compiles for one engine; with keep_all every tensor is also stored in external memory.
 
+    tile_rows: output rows of every tile, for tests of tile boundaries; None chooses them per layer.
     WesnpuError names the layer that the engine cannot run, or that does not fit and by how many bytes.
     """
-    planner = Planner(network, config, keep_all=keep_all)
+    planner = Planner(network, config, keep_all=keep_all, tile_rows=tile_rows)
     plans = planner.plan()
     placements, data_size = _place(network, planner.external, packed_input=planner.packed)
     emitter = Emitter(network, config, placements)

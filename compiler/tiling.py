@@ -50,8 +50,8 @@ class _Choice:
 class Planner:
     """Walks the layers once, keeping tensors in the scratchpad as long as they fit and are still read."""
 
-    def __init__(self, network: Network, config: EngineConfig, *, keep_all: bool):
-        self._network, self._config = network, config
+    def __init__(self, network: Network, config: EngineConfig, *, keep_all: bool, tile_rows: int | None = None):
+        self._network, self._config, self._tile_rows = network, config, tile_rows
         self._last_reader = _last_readers(network)
         self._resident: dict[str, Region] = {}
         self._mappings: dict[str, Mapping] = {}
@@ -118,6 +118,8 @@ class Planner:
         tensor = self._network.tensors[mapping.layer.output]
         blocks, height = blocks_of(tensor.channels), tensor.height
         rows = sorted({-(-height // parts) for parts in range(1, height + 1)}, reverse=True)
+        if self._tile_rows is not None:
+            rows = [min(self._tile_rows, height)]
         choices = [_Choice(r, blocks, True) for r in rows] + [_Choice(r, blocks, False) for r in rows if r < height]
         if mapping.depthwise:
             slabs = sorted({-(-blocks // parts) for parts in range(2, blocks + 1)}, reverse=True)
@@ -139,7 +141,7 @@ class Planner:
                 return None, 1 << 30
             placed["input"] = resident[layer.input]
         else:
-            if choice.rows == y.height > STREAM_TILES and not split:
+            if choice.rows == y.height > STREAM_TILES and not split and self._tile_rows is None:
                 return None, 1 << 30
             blocks = choice.slab if mapping.depthwise else blocks_of(x.channels)
             sized.append(("input", layer.input, blocks, self._input_slots(mapping, choice.rows, x.height)))
