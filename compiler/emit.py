@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from compiler.config import EngineConfig
 from compiler.encoding import Mode, Unit
-from compiler.item import Item
+from compiler.item import Item, Traced
 from compiler.layout import Placement
 from compiler.mapping import Mapping
-from compiler.region import Region
 from compiler.tiling import LayerPlan, Operand
 from golden.network import Network
 
@@ -26,24 +25,6 @@ NO_INPUT = {
     "kernel_height": 1,
     "kernel_width": 1,
 }
-
-
-@dataclass(frozen=True)
-class Traced:
-    """What one COMPUTE command writes, in order: lane groups, rows, columns.
-
-    layer: index in the network. Lane group g holds channels g * lanes .. + lanes - 1 of the tensor. joined: the command
-    ran the rows as one row of rows * width pixels.
-    """
-
-    layer: int
-    first_group: int
-    groups: int
-    first_row: int
-    rows: int
-    joined: bool
-    region: Region
-    first_block: int  # channel block of the tensor that the region's block 0 holds
 
 
 @dataclass(frozen=True)
@@ -294,8 +275,7 @@ class Emitter:
         return x.mask(first, end - first, *(blocks if mapping.depthwise else (0, x.blocks)))
 
     def _requantization(self, plan: LayerPlan, block: int, row: int) -> dict[str, int]:
-        layer, tensors = plan.mapping.layer, self._network.tensors
-        scaler = layer.requantizer
+        layer, scaler, tensors = plan.mapping.layer, plan.mapping.scaler, self._network.tensors
         fields = {
             "multiplier": scaler.multiplier,
             "exponent": scaler.exponent,
@@ -303,7 +283,7 @@ class Emitter:
             "high": layer.hi,
             "output_zero_point": tensors[layer.output].zero_point,
         }
-        if plan.residual is not None:
+        if plan.residual is not None and layer.residual is not None:
             u = plan.residual.region
             fields |= {
                 "residual": 1,

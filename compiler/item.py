@@ -3,6 +3,25 @@
 from dataclasses import dataclass, field
 
 from compiler.encoding import Unit
+from compiler.region import Region
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What one COMPUTE command writes, in order: lane groups, rows, columns.
+
+    layer: index in the network. Lane group g holds channels g * lanes .. + lanes - 1 of the tensor. joined: the command
+    ran the rows as one row of rows * width pixels.
+    """
+
+    layer: int
+    first_group: int
+    groups: int
+    first_row: int
+    rows: int
+    joined: bool
+    region: Region
+    first_block: int  # channel block of the tensor that the region's block 0 holds
 
 
 @dataclass
@@ -10,15 +29,14 @@ class Item:
     """One command before its waits are known.
 
     reads, writes: a bit mask per memory: words of "scratchpad", rows of "weights" and "parameters", and for an external
-    tensor its channel blocks' rows (bit block * height + row) under its name. trace: compiler.program.Traced of a
-    COMPUTE.
+    tensor its channel blocks' rows (bit block * height + row) under its name. trace: of a COMPUTE.
     """
 
     unit: Unit
     fields: dict[str, int]
     reads: dict[str, int] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
-    trace: object | None = None
+    trace: Traced | None = None
 
 
 def conflicts(first: Item, second: Item) -> bool:

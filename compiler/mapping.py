@@ -1,6 +1,7 @@
 """How one layer is fed to the array: mode, grid, passes, and its weight and parameter rows."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class Mapping:
     vectors: int
     hold_weights: bool
     stride: tuple[int, int]
+
+    @property
+    def scaler(self) -> ShiftScaler:
+        """The layer's requantizer, which `map_layer` has checked."""
+        return cast(ShiftScaler, self.layer.requantizer)
 
     @property
     def channels(self) -> int:
@@ -114,7 +120,7 @@ class Mapping:
         biases, shifts = np.zeros(lanes, "<i4"), np.zeros(lanes, np.uint8)
         if chosen.start < self.channels:
             biases[: chosen.stop - chosen.start] = self.layer.bias[chosen]
-            shifts[: chosen.stop - chosen.start] = self.layer.requantizer.shift[chosen]
+            shifts[: chosen.stop - chosen.start] = self.scaler.shift[chosen]
         packed = (shifts[0::2] | shifts[1::2] << 4).tobytes()
         if lanes == 2:
             return _padded(biases.tobytes() + packed)

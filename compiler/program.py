@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.config import EngineConfig
-from compiler.emit import Emitter, Traced
+from compiler.emit import Emitter
 from compiler.encode import encode, listing
 from compiler.encoding import Unit
+from compiler.item import Traced
 from compiler.layout import Placement, aligned, blocks_of
 from compiler.schedule import Tokens, hoist
 from compiler.tiling import Planner
@@ -80,7 +81,7 @@ def compile_network(
     offset = aligned(len(image))
     image += bytes(offset - len(image)) + program
     image += bytes(aligned(len(image)) - len(image))
-    traced = tuple(item.trace for item in order if item.unit == Unit.COMPUTE)
+    traced = tuple(item.trace for item in order if item.trace is not None)
     return CompiledNetwork(config, network, image, offset, data_size, placements, traced)
 
 

@@ -187,7 +187,7 @@ class Planner:
             total += words
             base = _first_fit(taken, words, self._config.scratchpad_words, from_top=index % 2 == 1)
             fits = fits and base is not None
-            if fits:
+            if base is not None:
                 regions[role] = Region(base, blocks, slots, pitch, tensor.width)
                 taken.append((base, words))
         return (regions if fits else None), total
