@@ -88,7 +88,8 @@ class Planner:
         if mapping.group_rows > self._config.weight_rows:
             raise WesnpuError(
                 f"layer {layer.name}: one lane group needs "
-                f"{mapping.group_rows * self._config.weight_row_bytes} bytes of weights, the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
+                f"{mapping.group_rows * self._config.weight_row_bytes} bytes of weights, "
+                f"the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
             )
         needed = {layer.input} | ({layer.residual.tensor} if layer.residual else set())
         smallest = 0
