@@ -25,9 +25,7 @@ def slot_offsets(offset: int, pitch: int, extent: int, count: int) -> np.ndarray
 
 def region_words(fields: dict[str, int], prefix: str, blocks: int, rows: int, width: int) -> np.ndarray:
     """Scratchpad words int64 (blocks, rows, width) of the region whose fields begin with `prefix`."""
-    offsets = slot_offsets(
-        fields[f"{prefix}row_offset"], fields[f"{prefix}pitch"], fields[f"{prefix}extent"], rows
-    )
+    offsets = slot_offsets(fields[f"{prefix}row_offset"], fields[f"{prefix}pitch"], fields[f"{prefix}extent"], rows)
     block = np.arange(blocks) * fields[f"{prefix}block_stride"]
     return fields[f"{prefix}base"] + block[:, None, None] + offsets[:, None] + np.arange(width)
 

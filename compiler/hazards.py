@@ -106,8 +106,11 @@ class Checker:
     def __init__(self, config: EngineConfig, image_size: int, data_size: int):
         self._config = config
         sizes = {
-            "scratchpad": config.scratchpad_words, "weights": config.weight_rows,
-            "parameters": config.parameter_rows, "image": image_size // WORD_BYTES, "data": data_size // WORD_BYTES,
+            "scratchpad": config.scratchpad_words,
+            "weights": config.weight_rows,
+            "parameters": config.parameter_rows,
+            "image": image_size // WORD_BYTES,
+            "data": data_size // WORD_BYTES,
         }
         self._memories = {name: _Memory(name, words) for name, words in sizes.items()}
         self._clocks: dict[Unit, list[np.ndarray]] = {unit: [] for unit in UNITS}

@@ -17,13 +17,12 @@ from compiler.footprint import (
     region_words,
     weight_rows,
 )
-from golden.requantize import ShiftScaler, residual_term
+from compiler.requantization import of_command
 
 if TYPE_CHECKING:
     from compiler.machine import Machine
 
 GATHER_TAPS = 9
-PATCH_VALUES = 1 << 22  # of one matrix product
 
 
 def compute(machine: Machine, fields: dict[str, int]) -> Callable[[], None]:
@@ -34,16 +33,13 @@ def compute(machine: Machine, fields: dict[str, int]) -> Callable[[], None]:
     words = machine.checked(region_words(fields, "output_", *size))
     rows = parameter_rows(fields, machine.config)
     acc = _sums(machine, fields, channels) + machine.bias[rows].reshape(-1, 1, 1)
-    residual = _residual(machine, fields, size, channels) if fields["residual"] else None
-    scaler = ShiftScaler(
-        machine.shift[rows].reshape(-1), fields["exponent"], fields["multiplier"], machine.config.guard_bits
-    )
-    zero_point = fields["output_zero_point"]
-    stages = scaler.stages(acc, residual=residual, zero_point=zero_point, lo=fields["low"], hi=fields["high"])
+    operand = _residual(machine, fields, size, channels) if fields["residual"] else None
+    requantization = of_command(fields, machine.config.guard_bits)
+    results = requantization.apply(acc, machine.shift[rows].reshape(-1), operand)
 
     def write() -> None:
         values = _channels_first(machine.scratchpad[words])
-        values[channels] = stages.output
+        values[channels] = results
         machine.scratchpad[words] = _words(values)
 
     return write
@@ -68,13 +64,9 @@ def _patch(machine: Machine, fields: dict[str, int]) -> np.ndarray:
     return patch
 
 
-def _residual(
-    machine: Machine, fields: dict[str, int], size: tuple[int, int, int], channels: slice
-) -> np.ndarray:
-    """r of Eq. 7 (channels, rows, columns)."""
-    operand = _channels_first(machine.scratchpad[machine.checked(region_words(fields, "residual_", *size))])[channels]
-    multiplier = fields["residual_multiplier"]
-    return residual_term(operand, fields["residual_zero_point"], multiplier, machine.config.guard_bits)
+def _residual(machine: Machine, fields: dict[str, int], size: tuple[int, int, int], channels: slice) -> np.ndarray:
+    """u of Eq. 7, int8 (channels, rows, columns)."""
+    return _channels_first(machine.scratchpad[machine.checked(region_words(fields, "residual_", *size))])[channels]
 
 
 def _sums(machine: Machine, fields: dict[str, int], channels: slice) -> np.ndarray:
