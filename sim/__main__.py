@@ -16,7 +16,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
     parser.add_argument("test", nargs="?", help="without it, the tests are listed")
     parser.add_argument("--config", default="small", help=f"one of {', '.join(PRESETS)}; default small")
-    parser.add_argument("--seed", type=int, default=None, help="run this one network; without it, the usual ones from 0")
+    parser.add_argument("--seed", type=int, default=None, help="run only this network; else the usual ones")
     parser.add_argument("--count", type=int, default=0, help="networks to run")
     parser.add_argument("--stalls", default="", choices=("", *PATTERNS), help="the same stall pattern for all")
     parser.add_argument("--initial", type=int, default=None, help="seed of random initial values; default zeros")

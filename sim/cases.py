@@ -8,6 +8,7 @@ from golden.errors import WesnpuError
 from sim import cosim, programs
 from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
+from sim.edges import EDGES, edge_names, edge_network
 from sim.job import manners
 from sim.layers import KINDS, random_network
 from sim.plain_program import plain_program
@@ -37,8 +38,9 @@ class Case:
 
 
 def prepared_network(session: Session, kind: str, seed: int, stalls: str = "") -> Prepared:
-    """The network of this kind and seed, by the compiler, or every fourth one-layer network by a plain program."""
-    network, image = random_network(kind, seed, session.config.guard_bits)
+    """The network of this kind or edge shape: compiled; every fourth one-layer network by a plain program."""
+    make = edge_network if kind in EDGES else random_network
+    network, image = make(kind, seed, session.config.guard_bits)
     behaviour = manners(stalls or PATTERNS[seed % len(PATTERNS)], seed)
     if seed % 4 == 3 and len(network.layers) == 1:
         try:
@@ -55,7 +57,9 @@ async def check_network(session: Session, kind: str, seed: int, stalls: str = ""
     try:
         await session.check(prepared_network(session, kind, seed, stalls))
     except SimulationError as error:
-        repeat = f"make sim TEST={kind} CONFIG={session.config.name} SEED={seed}"
+        test = "edges" if kind in EDGES else kind
+        stall = f", stalls {stalls}" if stalls else ""
+        repeat = f"make sim TEST={test} CONFIG={session.config.name} SEED={seed}{stall}"
         raise SimulationError(f"{error}; repeat with: {repeat}") from None
 
 
@@ -81,6 +85,17 @@ async def mixed(session: Session, orders: Orders) -> None:
         await check_network(session, kind, seed, orders.stalls)
 
 
+def edge_shapes(only: str) -> Callable[[Session, Orders], Awaitable[None]]:
+    """Edge shapes whose names begin with `only`; each as often as `count` says."""
+
+    async def run(session: Session, orders: Orders) -> None:
+        for seed in range(orders.seed, orders.seed + (orders.count or 1)):
+            for name in edge_names(only):
+                await check_network(session, name, seed, orders.stalls)
+
+    return run
+
+
 async def stalls(session: Session, orders: Orders) -> None:
     """The same networks under every stall pattern."""
     for kind, seed in kinds_by_seed(orders.seed, orders.count or CASES["stalls"].count):
@@ -98,6 +113,8 @@ CASES: dict[str, Case] = {
     "fully_connected": Case("fully connected layers", of_kind("fully_connected"), 20),
     "chain": Case("small whole networks", of_kind("chain"), 8),
     "mixed": Case("every kind of network in turn", mixed, 40),
+    "edges": Case("edge shapes by name: sizes 1, K > H, SAME padding, tiles, limits of every field", edge_shapes("")),
+    "tiled": Case("layers larger than the scratchpad", edge_shapes("tiles")),
     "stalls": Case("the same networks under every stall pattern", stalls, 8),
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),
     "errors": Case("illegal commands, bus errors, silence, soft reset: code, command, no stray write", programs.errors),

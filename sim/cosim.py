@@ -90,8 +90,8 @@ def cosim(
     """Run every image, int8 (N, C, H, W), through the generated Verilog of a preset and compare every tensor.
 
     seed draws where the regions lie and what unused memory holds; stalls is a pattern of sim.job.manners. progress is
-    called with the number of images done. WesnpuError when the network does not fit the engine or the simulation cannot run; a wrong
-    value is a line in `mismatches` that names layer, channel, row, column, stage and both values.
+    called with the number of images done. WesnpuError when the network does not fit the engine or the simulation
+    cannot run; a wrong value is a line in `mismatches` that names layer, channel, row, column, stage and both values.
     """
     config = preset(config_name)
     if images.ndim != 4 or images.dtype != np.int8 or not len(images):

@@ -71,7 +71,7 @@ async def lane(dut):
     due: deque = deque()
     compared = 0
     operands = itertools.chain(corner_operands(), random_operands(np.random.default_rng(seed)))
-    for given in itertools.chain(operands, [None] * latency):
+    for given in itertools.chain(operands, [None] * (latency - 1)):
         if given is not None:
             acc, shift, u, constants = given
             dut.acc.value, dut.shift.value, dut.residual.value = acc & 0xFFFFFFFF, shift, u & 0xFF

@@ -1,0 +1,67 @@
+"""Edge shapes by name: one layer each, everything that has a limit at its limit."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from golden.network import Network
+from sim.layers import CODES, Builder, Shape, choose
+
+# name -> ((C, H, W) of the input, the layer)
+EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
+    "one_row": ((8, 1, 9), Shape(kernel=(3, 3), padding=(1, 1, 1, 1))),
+    "one_column": ((8, 9, 1), Shape(kernel=(3, 3), padding=(1, 1, 1, 1))),
+    "one_pixel": ((16, 1, 1), Shape(kernel=(3, 3), padding=(1, 1, 1, 1), channels=16)),
+    "one_pixel_depthwise": ((17, 1, 1), Shape(depthwise=True, kernel=(3, 3), padding=(1, 1, 1, 1))),
+    "kernel_above_height": ((5, 3, 8), Shape(kernel=(7, 3), padding=(3, 1, 3, 1))),
+    "kernel_above_size_depthwise": ((5, 2, 2), Shape(depthwise=True, kernel=(5, 5), padding=(2, 2, 2, 2))),
+    "kernel_11": ((3, 13, 12), Shape(kernel=(11, 11), padding=(5, 5, 5, 5), channels=8)),
+    "kernel_11_1": ((4, 13, 6), Shape(kernel=(11, 1), padding=(10, 0, 10, 0), channels=8)),
+    "kernel_1_11": ((4, 6, 13), Shape(kernel=(1, 11), padding=(0, 10, 0, 10), channels=8)),
+    "kernel_11_depthwise": ((8, 13, 12), Shape(depthwise=True, kernel=(11, 11), padding=(5, 5, 5, 5))),
+    "same_odd": ((16, 15, 15), Shape(kernel=(3, 3), stride=(2, 2), same=True)),
+    "same_even": ((16, 16, 16), Shape(kernel=(3, 3), stride=(2, 2), same=True)),
+    "same_odd_depthwise": ((16, 15, 15), Shape(depthwise=True, kernel=(3, 3), stride=(2, 2), same=True)),
+    "same_even_depthwise": ((16, 16, 16), Shape(depthwise=True, kernel=(3, 3), stride=(2, 2), same=True)),
+    "same_even_5_depthwise": ((16, 14, 14), Shape(depthwise=True, kernel=(5, 5), stride=(2, 2), same=True)),
+    "same_odd_5_depthwise": ((16, 13, 15), Shape(depthwise=True, kernel=(5, 5), stride=(2, 2), same=True)),
+    "padding_after_only": ((3, 8, 8), Shape(kernel=(3, 3), padding=(0, 0, 2, 2), channels=16)),
+    "padding_before_only": ((8, 8, 8), Shape(depthwise=True, kernel=(3, 3), padding=(2, 2, 0, 0))),
+    "strides_1_2": ((8, 9, 9), Shape(depthwise=True, kernel=(3, 3), stride=(1, 2), padding=(1, 1, 1, 1))),
+    "strides_2_1": ((8, 9, 9), Shape(depthwise=True, kernel=(3, 3), stride=(2, 1), padding=(1, 1, 1, 1))),
+    "channels_1": ((1, 7, 7), Shape(kernel=(3, 3), channels=1)),
+    "channels_3_to_17": ((3, 7, 7), Shape(kernel=(3, 3), channels=17)),
+    "channels_17_to_3": ((17, 7, 7), Shape(kernel=(1, 1), channels=3)),
+    "channels_5_input": ((5, 6, 7), Shape(kernel=(3, 3), channels=16)),
+    "channels_250": ((250, 2, 2), Shape(kernel=(1, 1), channels=18)),
+    "all_shifts_15": ((8, 6, 6), Shape(kernel=(3, 3), shift=15)),
+    "all_shifts_0": ((8, 6, 6), Shape(kernel=(3, 3), shift=0)),
+    "multiplier_65535": ((8, 6, 6), Shape(kernel=(3, 3), multiplier=65535)),
+    "multiplier_0": ((8, 6, 6), Shape(kernel=(3, 3), multiplier=0)),
+    "lo_is_hi": ((8, 6, 6), Shape(kernel=(3, 3), clamp=(-3, -3))),
+    "clamp_at_top": ((8, 6, 6), Shape(depthwise=True, kernel=(3, 3), clamp=(127, 127))),
+    "global_pooling": ((33, 7, 7), Shape(depthwise=True, kernel=(7, 7), padding=(0,) * 4, equal_weights=True)),
+    "wide_row": ((3, 3, 300), Shape(kernel=(3, 3), stride=(2, 2), same=True, channels=8)),
+    "tall_column": ((16, 300, 3), Shape(depthwise=True, kernel=(3, 3), stride=(1, 1), same=True)),
+    "tiles_depthwise": ((32, 47, 45), Shape(depthwise=True, kernel=(3, 3), stride=(1, 1), same=True)),
+    "tiles_depthwise_stride": ((32, 49, 45), Shape(depthwise=True, kernel=(5, 5), stride=(2, 2), same=True)),
+    "tiles_pointwise": ((40, 45, 33), Shape(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, channels=16)),
+    "tiles_dense": ((17, 63, 40), Shape(kernel=(5, 2), stride=(2, 1), channels=8)),
+}
+
+
+def edge_network(name: str, seed: int, guard_bits: int) -> tuple[Network, np.ndarray]:
+    """The network of an edge shape and its input, int8 (C, H, W); the seed draws the rest."""
+    rng = np.random.default_rng([seed, sorted(EDGES).index(name)])
+    size, shape = EDGES[name]
+    builder = Builder(rng, guard_bits, *size)
+    builder.add(shape)
+    image = rng.integers(-128, 128, size).astype(np.int8)
+    if rng.random() < 0.1:
+        image[:] = choose(rng, *CODES)
+    return builder.network(f"{name}_{seed}"), image
+
+
+def edge_names(only: str = "") -> Iterator[str]:
+    """Names of the edge shapes that begin with `only`."""
+    return (name for name in EDGES if name.startswith(only))
