@@ -10,7 +10,7 @@ from compiler.encode import encode, listing
 from compiler.encoding import Unit
 from compiler.item import Traced
 from compiler.layout import Placement, aligned, blocks_of
-from compiler.schedule import Tokens, hoist
+from compiler.schedule import WAIT_FIELDS, Tokens, hoist
 from compiler.tiling import Planner
 from golden.errors import WesnpuError
 from golden.network import Network
@@ -69,14 +69,15 @@ def compile_network(
     for plan in plans:
         emitter.layer(plan)
     order = hoist(emitter.items)
+    for unit in WAIT_FIELDS:
+        count = sum(item.unit == unit for item in order)
+        if count > COMMANDS_MAX:
+            raise WesnpuError(f"network {network.name}: {count} {unit.name} commands, a program holds {COMMANDS_MAX}")
     sizes = {"scratchpad": config.scratchpad_words, "weights": config.weight_rows, "parameters": config.parameter_rows}
     sizes |= {f"tensor {name}": blocks_of(p.channels) * p.height for name, p in placements.items()}
     tokens = Tokens(sizes)
     program = b"".join(encode(item.unit, item.fields | tokens.waits(item)) for item in order)
     program += encode(Unit.END, {})
-    for unit in Unit:
-        if sum(item.unit == unit for item in order) > COMMANDS_MAX:
-            raise WesnpuError(f"network {network.name}: more than {COMMANDS_MAX} {unit.name} commands")
     image = bytes(emitter.weights)
     offset = aligned(len(image))
     image += bytes(offset - len(image)) + program

@@ -57,15 +57,13 @@ class Region:
 def conflict_free(pitch: int, slots: int, grid: int, height: int, config: EngineConfig) -> bool:
     """Whether `grid` adjacent rows in a ring always lie in different banks (docs/engine.md, "Memories")."""
     whole = slots >= height
-    starts = range(height) if whole else range(slots)
+    starts = [0] if whole else [0, *range(max(1, slots - grid + 1), slots)]  # without wrap all rows are as row 0
     for start in starts:
-        rows = range(start, min(start + grid, height)) if whole else range(start, start + min(grid, height))
-        offsets = [row % slots * pitch for row in rows]
-        for left in range(config.banks):
-            for parity in range(config.pixels):
-                banks = [((left + offset + parity) // config.pixels) % ROW_BANKS for offset in offsets]
-                if len(set(banks)) < len(banks):
-                    return False
+        offsets = [row % slots * pitch for row in range(start, start + min(grid, height))]
+        for left in range(2 * config.pixels - 1):  # left columns and parities; `pixels` further all banks move by one
+            banks = [(left + offset) // config.pixels % ROW_BANKS for offset in offsets]
+            if len(set(banks)) < len(banks):
+                return False
     return True
 
 

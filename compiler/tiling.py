@@ -10,6 +10,7 @@ from golden.errors import WesnpuError
 from golden.layer import ConvLayer
 from golden.network import Network
 
+NO_WAY = 1 << 40  # words of a choice that is none
 STREAM_TILES = 4  # a streamed layer is cut into at least so many tiles, so that loading, computing and storing overlap
 
 
@@ -40,11 +41,15 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class _Choice:
-    """One way to run a layer: rows per tile, blocks per slab, whether the whole output stays in the scratchpad."""
+    """One way to run a layer: rows per tile, blocks per slab, whether the whole output stays in the scratchpad.
+
+    lean: the rings hold one tile only, so that loading, computing and storing hardly overlap.
+    """
 
     rows: int
     slab: int
     keep_output: bool
+    lean: bool = False
 
 
 class Planner:
@@ -92,16 +97,16 @@ class Planner:
                 f"the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
             )
         needed = {layer.input} | ({layer.residual.tensor} if layer.residual else set())
-        smallest = 0
         for victims in self._evictions(needed):
             kept = {name: region for name, region in self._resident.items() if name not in victims}
+            smallest = NO_WAY  # of the last, which gives up everything else
             for choice in self._choices(mapping):
                 plan, words = self._try(index, mapping, choice, kept)
                 if plan is not None:
                     self.external |= victims
                     self._resident = kept
                     return plan
-                smallest = words if not smallest else min(smallest, words)
+                smallest = min(smallest, words)
         missing = (smallest - self._config.scratchpad_words) * WORD_BYTES
         raise WesnpuError(
             f"layer {layer.name}: does not fit: the scratchpad of {self._config.scratchpad_words * WORD_BYTES} bytes "
@@ -122,10 +127,11 @@ class Planner:
         if self._tile_rows is not None:
             rows = [min(self._tile_rows, height)]
         choices = [_Choice(r, blocks, True) for r in rows] + [_Choice(r, blocks, False) for r in rows if r < height]
+        slabs: list[int] = []
         if mapping.depthwise:
             slabs = sorted({-(-blocks // parts) for parts in range(2, blocks + 1)}, reverse=True)
             choices += [_Choice(r, slab, False) for slab in slabs for r in rows]
-        return choices
+        return choices + [_Choice(r, slab, False, lean=True) for slab in [blocks, *slabs] for r in rows]
 
     def _try(
         self, index: int, mapping: Mapping, choice: _Choice, resident: dict[str, Region]
@@ -136,16 +142,16 @@ class Planner:
         split = choice.slab < blocks_of(y.channels)
         placed: dict[str, Region] = {}
         sized: list[tuple[str, str, int, int]] = []  # role, tensor, blocks, slots
-        ring = min(2 * choice.rows, y.height)
+        ring = min(choice.rows if choice.lean else 2 * choice.rows, y.height)
         if layer.input in resident:
             if split:
-                return None, 1 << 30
+                return None, NO_WAY
             placed["input"] = resident[layer.input]
         else:
             if choice.rows == y.height > STREAM_TILES and not split and self._tile_rows is None:
-                return None, 1 << 30
+                return None, NO_WAY
             blocks = choice.slab if mapping.depthwise else blocks_of(x.channels)
-            sized.append(("input", layer.input, blocks, self._input_slots(mapping, choice.rows, x.height)))
+            sized.append(("input", layer.input, blocks, self._input_slots(mapping, choice, x.height)))
         residual = layer.residual.tensor if layer.residual else None
         if residual in resident:
             placed["residual"] = resident[residual]
@@ -166,11 +172,11 @@ class Planner:
         )
         return plan, words
 
-    def _input_slots(self, mapping: Mapping, rows: int, height: int) -> int:
-        """Row slots for the rows that a tile reads, and the next tile's new ones."""
-        stride, kernel = mapping.stride[0], mapping.layer.kernel[0]
+    def _input_slots(self, mapping: Mapping, choice: _Choice, height: int) -> int:
+        """Row slots for the rows that a tile reads, and unless lean for the next tile's new ones."""
+        stride, kernel, rows = mapping.stride[0], mapping.layer.kernel[0], choice.rows
         own = (rows - 1) * stride + max(kernel, mapping.grid)
-        return min(own + rows * stride, height)
+        return min(max(own, rows * stride) if choice.lean else own + rows * stride, height)
 
     def _allocate(
         self, index: int, sized: list[tuple[str, str, int, int]], resident: dict[str, Region]
