@@ -22,18 +22,20 @@ def rows_apart(offsets: np.ndarray, config: EngineConfig) -> bool:
     return True
 
 
-def check_banks(command: Command, config: EngineConfig) -> None:
-    """ValueError when a WINDOW or GATHER command reads two rows of its grid in one bank."""
+def bank_conflicts(command: Command, config: EngineConfig) -> list[str]:
+    """A line for every output row of a WINDOW or GATHER command that reads two rows of its grid in one bank."""
     fields = command.fields
     if command.unit != Unit.COMPUTE or fields["mode"] not in WINDOWED:
-        return
+        return []
     grid, stride = fields["grid"], fields["stride_y"]
     count = (fields["output_rows"] - 1) * stride + grid
     offsets = slot_offsets(fields["input_row_offset"], fields["input_pitch"], fields["input_extent"], count)
     rows = fields["first_row"] + np.arange(count)
     inside = (rows >= 0) & (rows < fields["input_height"])
-    for top in range(0, fields["output_rows"] * stride, stride):
-        window = slice(top, top + grid)
-        if not rows_apart(offsets[window][inside[window]], config):
-            shown = offsets[window][inside[window]].tolist()
-            raise ValueError(f"rows at offsets {shown} share a bank: output row {top // stride} cannot be read at once")
+    found = []
+    for row in range(fields["output_rows"]):
+        window = slice(row * stride, row * stride + grid)
+        read = offsets[window][inside[window]]
+        if not rows_apart(read, config):
+            found.append(f"output row {row}: rows at offsets {read.tolist()} share a bank and cannot be read at once")
+    return found

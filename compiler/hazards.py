@@ -5,11 +5,12 @@ and by those of the commands it follows. For every word of every memory the chec
 last, per unit; whoever touches the word next must have those in its clock.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.banks import check_banks
+from compiler.banks import bank_conflicts
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encode import Command, decode
 from compiler.encoding import Unit
@@ -25,9 +26,11 @@ from compiler.footprint import (
     weight_rows,
 )
 from compiler.interpret import ONE_AT_A_TIME, UNITS
+from compiler.legal import illegal_fields
 
 Touched = dict[str, np.ndarray]
 NEVER = 0
+COMMANDS_MAX = 65535  # per unit
 
 
 @dataclass(frozen=True)
@@ -73,35 +76,33 @@ class _Memory:
         self.read = np.zeros((len(UNITS), words), np.int32)
         self.written = np.zeros((len(UNITS), words), np.int32)
 
-    def check_range(self, words: np.ndarray) -> None:
+    def outside(self, words: np.ndarray) -> list[str]:
+        """A line when a word lies outside the memory."""
         if words.size and not 0 <= words.min() <= words.max() < self._words:
-            raise ValueError(f"{self.name} words {words.min()}..{words.max()} must be in 0..{self._words - 1}")
+            return [f"{self.name} words {words.min()}..{words.max()} must be in 0..{self._words - 1}"]
+        return []
 
-    def check(self, words: np.ndarray, clock: np.ndarray, *, writes: bool) -> None:
-        """ValueError when a command of this clock may touch one of the words before an earlier one has finished."""
-        self.check_range(words)
-        for what, table in (("written", self.written), ("read", self.read)):
-            if what == "read" and not writes:
-                continue
-            late = table[:, words] > clock[:, None]
-            if late.any():
-                unit, position = np.argwhere(late)[0]
-                number = table[unit, words[position]]
-                verb = "writes" if writes else "reads"
-                raise ValueError(
-                    f"{verb} {self.name} word {words[position]}, {what} by {UNITS[unit].name} {number}, "
-                    f"but starts when only {clock[unit]} {UNITS[unit].name} have finished"
-                )
+    def late(self, words: np.ndarray, clock: np.ndarray, *, writes: bool) -> Iterator[str]:
+        """A line per earlier command of another order: this one, of this clock, may touch a word before it has."""
+        verb = "writes" if writes else "reads"
+        for what, table in (("written", self.written), ("read", self.read)) if writes else (("written", self.written),):
+            for unit in UNITS:
+                numbers = table[unit, words]
+                if words.size and numbers.max() > clock[unit]:
+                    position = int(numbers.argmax())
+                    yield (
+                        f"{verb} {self.name} word {words[position]}, {what} by {unit.name} {numbers[position]}, "
+                        f"but starts when only {clock[unit]} {unit.name} have finished"
+                    )
 
-    def check_filled(self, words: np.ndarray) -> None:
-        """ValueError when nothing wrote one of the words."""
+    def empty(self, words: np.ndarray) -> list[str]:
+        """A line when nothing wrote one of the words."""
         empty = words[(self.written[:, words] == NEVER).all(axis=0)]
-        if empty.size:
-            raise ValueError(f"reads {self.name} word {empty[0]}, which nothing wrote ({empty.size} words)")
+        return [f"reads {self.name} word {empty[0]}, which nothing wrote ({empty.size} words)"] if empty.size else []
 
 
 class Checker:
-    """Takes commands in program order and raises ValueError at the first that may go wrong."""
+    """Takes commands in program order and says of each what may go wrong."""
 
     def __init__(self, config: EngineConfig, image_size: int, data_size: int):
         self._config = config
@@ -115,34 +116,53 @@ class Checker:
         self._memories = {name: _Memory(name, words) for name, words in sizes.items()}
         self._clocks: dict[Unit, list[np.ndarray]] = {unit: [] for unit in UNITS}
 
-    def take(self, command: Command) -> None:
-        """Checks one command and remembers what it does."""
-        clock = self._clock(command)
+    def take(self, command: Command) -> list[str]:
+        """Remembers what one command does; a line for everything that is not safe about it."""
+        clock, found = self._clock(command)
         if command.unit == Unit.END:
-            return
+            return found
+        self._clocks[command.unit].append(clock)
+        illegal = illegal_fields(command, self._config)
+        if illegal:
+            return found + illegal
         access = access_of(command, self._config)
-        for name, words in access.reads.items():
-            self._memories[name].check(words, clock, writes=False)
-            if name not in ("image", "data"):
-                self._memories[name].check_filled(words)
-        for name, words in access.writes.items():
-            self._memories[name].check(words, clock, writes=True)
-        check_banks(command, self._config)
-        self._remember(command.unit, access, clock)
+        outside = [line for touched in (access.reads, access.writes) for line in self._outside(touched)]
+        if outside:
+            return found + outside
+        found += self._hazards(access, clock)
+        found += bank_conflicts(command, self._config)
+        self._remember(command.unit, access)
+        return found
 
-    def _clock(self, command: Command) -> np.ndarray:
-        """Commands of each unit that have finished before this one starts."""
+    def _outside(self, touched: Touched) -> list[str]:
+        return [line for name, words in touched.items() for line in self._memories[name].outside(words)]
+
+    def _hazards(self, access: Access, clock: np.ndarray) -> list[str]:
+        found = []
+        for name, words in access.reads.items():
+            found += self._memories[name].late(words, clock, writes=False)
+            if name not in ("image", "data"):
+                found += self._memories[name].empty(words)
+        for name, words in access.writes.items():
+            found += self._memories[name].late(words, clock, writes=True)
+        return found
+
+    def _clock(self, command: Command) -> tuple[np.ndarray, list[str]]:
+        """Commands of each unit that have finished before this one starts; a line per wait for a later command."""
         clock = np.array([command.fields[f"wait_{unit.name.lower()}"] for unit in UNITS], np.int32)
-        for unit in UNITS:
-            before = len(self._clocks[unit])
-            if clock[unit] > before:
-                raise ValueError(f"waits for {unit.name} {clock[unit]}, but only {before} stand before it (rule 1)")
+        before = np.array([len(self._clocks[unit]) for unit in UNITS], np.int32)
+        found = [
+            f"waits for {unit.name} {clock[unit]}, but only {before[unit]} stand before it (rule 1)"
+            for unit in UNITS
+            if clock[unit] > before[unit]
+        ]
+        clock = np.minimum(clock, before)
         if command.unit != Unit.END:
             clock = self._with_own_unit(command.unit, clock)
         for unit in UNITS:
             if clock[unit]:
                 clock = np.maximum(clock, self._clocks[unit][clock[unit] - 1])
-        return clock
+        return clock, found
 
     def _with_own_unit(self, unit: Unit, clock: np.ndarray) -> np.ndarray:
         """A unit starts in order; LOAD and WEIGHTS have also finished the command before."""
@@ -153,8 +173,7 @@ class Checker:
             clock[unit] = len(own)
         return clock
 
-    def _remember(self, unit: Unit, access: Access, clock: np.ndarray) -> None:
-        self._clocks[unit].append(clock)
+    def _remember(self, unit: Unit, access: Access) -> None:
         number = len(self._clocks[unit])
         for name, words in access.reads.items():
             self._memories[name].read[unit, words] = number
@@ -162,17 +181,28 @@ class Checker:
             self._memories[name].written[unit, words] = number
 
 
-def check_program(program: bytes, config: EngineConfig, image_size: int, data_size: int) -> None:
-    """ValueError at the first command, named by number and unit, that is not safe.
+def hazards_of(program: bytes, config: EngineConfig, image_size: int, data_size: int) -> list[str]:
+    """A line for everything that is not safe, each naming its command by number and unit; empty for a safe program.
 
-    image_size, data_size: bytes of the external regions. Checked: rules 1 and 2, addresses, reading only what was
-    written, banks of window commands.
+    image_size, data_size: bytes of the external regions. Checked: rules 1 and 2, field ranges, addresses, reading only
+    what was written, banks of window commands, at most 65535 commands per unit.
     """
     checker = Checker(config, image_size, data_size)
     seen = dict.fromkeys(Unit, 0)
+    found = []
     for number, command in enumerate(decode(program)):
         seen[command.unit] += 1
-        try:
-            checker.take(command)
-        except ValueError as error:
-            raise ValueError(f"command {number} ({command.unit.name} {seen[command.unit]}): {error}") from None
+        found += [
+            f"command {number} ({command.unit.name} {seen[command.unit]}): {line}" for line in checker.take(command)
+        ]
+    found += [
+        f"{seen[unit]} {unit.name} commands: at most {COMMANDS_MAX}" for unit in UNITS if seen[unit] > COMMANDS_MAX
+    ]
+    return found
+
+
+def check_program(program: bytes, config: EngineConfig, image_size: int, data_size: int) -> None:
+    """ValueError with the first line of `hazards_of`, if there is one."""
+    found = hazards_of(program, config, image_size, data_size)
+    if found:
+        raise ValueError(found[0] + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""))
