@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from wesnpu.commands import evaluate, export_qdq, import_network, inspect, quantize
+from wesnpu.commands import cosim, evaluate, export_qdq, import_network, inspect, quantize
 from wesnpu.errors import one_line_errors
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -13,6 +13,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "eval": evaluate.evaluate,
     "inspect": inspect.inspect,
     "export-qdq": export_qdq.export,
+    "cosim": cosim.cosim,
 }
 
 app = typer.Typer(

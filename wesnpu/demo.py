@@ -151,7 +151,7 @@ def operand_bytes(network: Network, layer: ConvLayer) -> int:
 def show_accuracy(rows: Iterable[report_data.Accuracy]) -> None:
     """Print the table of methods."""
     cells = [(row.method, f"{row.top1:.1f} %", f"{row.agreement:.1f} %", str(row.images)) for row in rows]
-    console.table("Accuracy, as integers", ("method", "top-1", "agrees with float", "images"), cells)
+    console.table("Accuracy (all but float as integers)", ("method", "top-1", "agrees with float", "images"), cells)
 
 
 def show_comparison(data: report_data.ReportData) -> int:

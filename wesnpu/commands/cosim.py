@@ -1,0 +1,59 @@
+"""``wesnpu cosim``: a quantized network on the simulated engine, every tensor compared with golden."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from compiler.config import PRESETS
+from golden.errors import WesnpuError
+from golden.file import load_network
+from quant.evaluate import input_codes
+from wesnpu import console, options
+from wesnpu.commands.evaluate import preprocessing_of
+from wesnpu.image_files import read_pictures
+
+if TYPE_CHECKING:
+    from sim.cosim import CosimResult
+
+Config = Annotated[str, typer.Option(help=f"Engine preset: {', '.join(PRESETS)}.")]
+Seed = Annotated[int, typer.Option(help="Draws where regions lie and what unused memory holds.")]
+SHOWN = 20
+
+
+def cosim(
+    network: options.NetworkFile,
+    images: options.Images,
+    config: Config = "large",
+    seed: Seed = 1,
+    limit: options.Limit = 1,
+) -> None:
+    """Simulate the engine's Verilog on images and compare every tensor with golden; exit code 1 if any differs."""
+    from sim.cosim import cosim as simulate  # needs the simulation packages, which the other commands do not
+
+    if config not in PRESETS:
+        raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(PRESETS)}")
+    quantized = load_network(network)
+    pictures = read_pictures(images, preprocessing_of(quantized, network), limit=limit)
+    codes = input_codes(quantized, next(iter(pictures.images.batches(len(pictures.images)))))
+    with console.progress("images simulated", len(codes)) as update:
+        result = simulate(quantized, codes, config, seed, progress=update)
+    show(result, PRESETS[config].macs_per_cycle)
+    if result.mismatches:
+        raise typer.Exit(1)
+
+
+def show(result: "CosimResult", macs_per_cycle: int) -> None:
+    """Print cycles per layer and what was compared."""
+    causes = list(result.layers[0].causes) if result.layers else []
+    rows = [
+        (layer.name, f"{layer.cycles:,}", f"{100 * layer.macs / (max(layer.cycles, 1) * macs_per_cycle):.0f} %")
+        + tuple(f"{layer.causes[cause]:,}" for cause in causes)
+        for layer in result.layers
+    ]
+    console.table("Cycles of the first image", ("layer", "cycles", "of peak", *causes), rows)
+    console.say(f"cycles per image: {', '.join(f'{cycles:,}' for cycles in result.cycles_per_image)}")
+    console.say(f"simulated: {result.simulated_cycles_per_second:,.0f} cycles/s")
+    for line in result.mismatches[:SHOWN]:
+        console.say(line)
+    compared = f"{result.tensors_compared} tensors ({result.values_compared:,} values) compared"
+    console.say(f"{compared}: {len(result.mismatches)} mismatches")
