@@ -138,7 +138,7 @@ class Checker:
         return [line for name, words in touched.items() for line in self._memories[name].outside(words)]
 
     def _hazards(self, access: Access, clock: np.ndarray) -> list[str]:
-        found = []
+        found: list[str] = []
         for name, words in access.reads.items():
             found += self._memories[name].late(words, clock, writes=False)
             if name not in ("image", "data"):
