@@ -1,7 +1,7 @@
 """The tests of `make sim`: each drives one bench through programs and compares everything they leave behind."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.program import compile_network
 from golden.errors import WesnpuError
@@ -9,6 +9,7 @@ from sim import cosim, programs
 from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
 from sim.edges import EDGES, edge_names, edge_network
+from sim.expected import expected_of
 from sim.job import manners
 from sim.layers import KINDS, random_network
 from sim.plain_program import plain_program
@@ -79,6 +80,14 @@ def kinds_by_seed(seed: int, count: int) -> Iterator[tuple[str, int]]:
     return ((names[one % len(names)], one) for one in range(seed, seed + count))
 
 
+async def broken(session: Session, orders: Orders) -> None:
+    """A run that must fail: the weights that are expected are those that run, with the other sign."""
+    network, image = random_network("pointwise", orders.seed, session.config.guard_bits)
+    other = replace(network, layers=(replace(network.layers[0], weight=-network.layers[0].weight),))
+    prepared = prepare_compiled(compile_network(network, session.config), image, manners("none", 0), orders.seed)
+    await session.check(replace(prepared, network=other, expected=expected_of(other, image)))
+
+
 async def mixed(session: Session, orders: Orders) -> None:
     """Random networks of all kinds in turn."""
     for kind, seed in kinds_by_seed(orders.seed, orders.count or CASES["mixed"].count):
@@ -118,5 +127,6 @@ CASES: dict[str, Case] = {
     "stalls": Case("the same networks under every stall pattern", stalls, 8),
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),
     "errors": Case("illegal commands, bus errors, silence, soft reset: code, command, no stray write", programs.errors),
+    "broken": Case("a run that must fail", broken),
     "cosim": Case("images of a network file (wesnpu cosim)", cosim.run_images),
 }

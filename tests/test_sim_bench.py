@@ -1,0 +1,133 @@
+"""The bench itself: blocks, the command line, and that every comparator can fail."""
+
+import numpy as np
+import pytest
+
+from compiler.config import preset
+from compiler.program import compile_network
+from golden.errors import WesnpuError
+from sim.__main__ import all_tests, main
+from sim.block_cases import BLOCK_CASES, run_block
+from sim.build import build_bench, module_ports
+from sim.cases import Orders
+from sim.compiled import compute_writes
+from sim.cosim import cosim
+from sim.expected import expected_of
+from sim.job import Stall, manners
+from sim.layers import KINDS, random_network
+from sim.memory_image import place
+from sim.runner import run_case
+from sim.trace import STAGES, Writes, compare_trace
+
+CONFIG = preset("small")
+
+
+@pytest.mark.parametrize("case", sorted(BLOCK_CASES))
+def test_blocks(case):
+    result = run_block(case, CONFIG, seed=3)
+    assert not result.failure, result.failure
+    assert result.values > 1000
+
+
+def test_listing_names_every_test(capsys):
+    assert main([]) == 0
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    assert listed == set(all_tests())
+    assert {"requantizer", "conv_shift", "stalls", "registers", "errors"} <= listed
+
+
+def test_one_test_runs_by_its_name(capsys):
+    assert main(["conv_shift", "--config", "small", "--seed", "1"]) == 0
+    assert "passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["conv_shift", "--config", "huge"]])
+def test_wrong_arguments_are_one_line(arguments, capsys):
+    assert main(arguments) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_broken_expectation_is_told_by_place_and_fails():
+    """The bench's comparators can fail: the weights expected are not those that run."""
+    result = run_case(Orders("broken", seed=2), CONFIG, build=build_bench(CONFIG))
+    assert "layer layer0 channel" in result.failure and "stage acc" in result.failure
+
+
+def writes_of(network, image, config):
+    """The trace that a correct engine leaves, from golden: (expected, parts, writes)."""
+    expected = expected_of(network, image, stages=True)
+    parts = compute_writes(compile_network(network, config))
+    columns = {"layer": [], "address": [], "sub": []}
+    values = {stage: [] for stage in STAGES}
+    for part in parts:
+        address, sub = part.addresses(config.lanes)
+        columns["address"].append(address)
+        columns["sub"].append(sub)
+        columns["layer"].append(np.full(part.count, part.layer))
+        for index in range(part.count):
+            channel, row, column = part.place(index, config.lanes)
+            for stage in STAGES:
+                source = expected.stages[network.layers[part.layer].name][stage]
+                values[stage].append(source[channel : channel + config.lanes, row, column])
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return expected, parts, Writes(**joined, values={stage: np.stack(rows) for stage, rows in values.items()})
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_correct_trace_is_accepted_and_any_changed_value_is_found(kind):
+    network, image = random_network(kind, 5, CONFIG.guard_bits)
+    expected, parts, writes = writes_of(network, image, CONFIG)
+    compared, mismatches = compare_trace(network, expected, parts, writes, CONFIG)
+    assert compared == len(writes.layer) * CONFIG.lanes and not mismatches
+    rng = np.random.default_rng(1)
+    for stage in STAGES:
+        at, lane = int(rng.integers(len(writes.layer))), int(rng.integers(CONFIG.lanes))
+        writes.values[stage][at, lane] ^= 1
+        _, found = compare_trace(network, expected, parts, writes, CONFIG)
+        writes.values[stage][at, lane] ^= 1
+        assert [one.stage for one in found] == [stage]
+        assert found[0].expected ^ found[0].actual == 1
+    for name in ("address", "sub", "layer"):
+        getattr(writes, name)[3 % len(writes.layer)] ^= 1
+        assert compare_trace(network, expected, parts, writes, CONFIG)[1]
+        getattr(writes, name)[3 % len(writes.layer)] ^= 1
+
+
+def test_placements_do_not_overlap_and_have_canaries():
+    for seed in range(50):
+        made = place(b"x" * 1000, 3000, seed)
+        regions = sorted([made.image, made.data])
+        assert made.base + 4096 <= regions[0][0]
+        assert regions[0][0] + regions[0][1] + 4096 <= regions[1][0]
+        assert regions[1][0] + regions[1][1] + 4096 <= made.base + made.memory.size <= 1 << 32
+        assert all(value % 64 == 0 for region in regions for value in region)
+
+
+def test_manners_are_drawn_from_the_seed():
+    assert manners("mixed", 4) == manners("mixed", 4)
+    assert {manners("mixed", seed).order for seed in range(30)} == {0, 1, 2}
+    assert manners("random", 1).stalls == (Stall.RANDOM,) * 5
+
+
+def test_ports_are_found_and_a_missing_module_is_named():
+    assert module_ports("module a(input x,\n output [3:0] y);\nendmodule", "a") == ["x", "y"]
+    with pytest.raises(WesnpuError, match="no module 'b'"):
+        module_ports("module a(x);", "b")
+
+
+def test_cosim_compares_every_tensor_and_counts_cycles():
+    network, image = random_network("chain", 3, CONFIG.guard_bits)
+    done = []
+    result = cosim(network, np.stack([image, -1 - image]), "small", 5, progress=done.append)
+    assert result.mismatches == []
+    assert result.tensors_compared == 2 * len(network.layers)
+    assert [layer.name for layer in result.layers] == [layer.name for layer in network.layers]
+    assert sum(layer.cycles for layer in result.layers) == result.cycles_per_image[0]
+    assert all(sum(layer.causes.values()) == layer.cycles for layer in result.layers)
+    assert done[-1] == 2
+
+
+def test_cosim_refuses_other_images():
+    network, image = random_network("chain", 3, CONFIG.guard_bits)
+    with pytest.raises(WesnpuError, match="int8"):
+        cosim(network, image, "small")
