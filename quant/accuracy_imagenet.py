@@ -170,7 +170,9 @@ figures.
 
 `channelwise` has a float scale and a 32-bit multiplier per channel: the honest baseline, not what the engine executes.
 
-Made by: `{command}`
+Made by:
+
+    {command}
 """
 
 
@@ -201,6 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         imported = import_onnx(options.model, preprocessing=PREPROCESSING)
         data = read_crops(options.images)
         command = f"python -m quant.accuracy_imagenet --images DIR --draws {options.draws}"
+        command += f" --recipes {' '.join(options.recipes)} --observers {' '.join(options.observers)}"
         state = State(options.state, identity(options.model, data))
         results = measure(imported, data, options.recipes, options.observers, options.draws, options.workers, state)
         for draws, (plain, rows) in enumerate(results, 1):
