@@ -55,7 +55,7 @@ def _proof(guard_bits: int) -> Proof:
         module=MODULE,
         harness=lambda namespace: namespace.SaturationHarness(guard_bits),
         depth=1,
-        bugs=(("T_MINUS_GUARD = 11", "T_MINUS_GUARD = 10"), ("largest_residual = 255", "largest_residual = 512")),
+        bugs=(("T_MINUS_GUARD" + " = 11", "T_MINUS_GUARD = 10"), ("residual" + " = 255", "residual = 512")),
     )
 
 

@@ -21,7 +21,8 @@ def test_it_holds(proof):
 @pytest.mark.parametrize("proof, number", BUGS, ids=[f"{proof.name}-{number}" for proof, number in BUGS])
 def test_it_fails_with_a_bug(proof, number):
     outcome = run(proof, namespace=with_bug(proof.module, *proof.bugs[number]), label=f"_bug_{number}")
-    assert outcome.status == "FAIL", f"{proof.bugs[number]} was not found: {outcome.log[-2000:]}"
+    # UNKNOWN: no counterexample within `depth` cycles after reset, but the induction does not go through any more
+    assert outcome.status in ("FAIL", "UNKNOWN"), f"{proof.bugs[number]} was not found: {outcome.log[-2000:]}"
 
 
 def test_names_are_unique():
