@@ -60,7 +60,7 @@ def run(config: EngineConfig, count: int, seed: int) -> int:
     result = simulate(network, input_codes(network, first), config, seed)
     data = report_data.ReportData(
         network=network.name,
-        command=f"make demo (--images {count} --config {config.name} --seed {seed})",
+        command=f"python -m wesnpu.demo --images {count} --config {config.name} --seed {seed}",
         accuracy=accuracy,
         shifts=tuple(shifts(network)),
         engine=report_data.Engine(config.name, config.macs_per_cycle, 2 * config.bus_bytes),
