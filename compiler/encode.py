@@ -33,7 +33,7 @@ def encode(unit: Unit, fields: dict[str, int]) -> bytes:
 
 
 def decode(program: bytes) -> list[Command]:
-    """The commands of a program up to and including END; ValueError on an unknown unit or a missing END."""
+    """The commands of a program up to and including END; ValueError on an unknown unit, half a command or no END."""
     commands: list[Command] = []
     position = 0
     while position + UNIT_BYTES <= len(program):
@@ -42,6 +42,8 @@ def decode(program: bytes) -> list[Command]:
             raise ValueError(f"command {len(commands)} at byte {position}: unit {number} must be in 0..{max(Unit)}")
         unit = Unit(number)
         size = length_units(unit) * UNIT_BYTES
+        if position + size > len(program):
+            raise ValueError(f"command {len(commands)} at byte {position}: {unit.name} is cut off")
         commands.append(_decode_one(unit, program[position : position + size]))
         position += size
         if unit == Unit.END:
