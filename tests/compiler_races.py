@@ -1,4 +1,4 @@
-"""A second judge of hazards that shares nothing with compiler/hazards.py: all pairs of commands, word by word, in sets."""
+"""A second judge of hazards that shares nothing with compiler/hazards.py: all pairs of commands, word by word."""
 
 from itertools import combinations
 
