@@ -1,0 +1,125 @@
+"""What an engine cannot run is refused in one line that names the layer, the value and the limit."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from compiler.config import PRESETS, EngineConfig
+from compiler.encode import decode
+from compiler.encoding import Unit
+from compiler.program import compile_network
+from golden.channel_multiplier import ChannelMultiplier
+from golden.errors import WesnpuError
+from golden.network import Network
+from golden.requantize import Requantizer
+from sim.layers import Builder, Shape
+from tests.compiler_check import check_compiled
+from tests.compiler_networks import NONE, ONE
+
+SMALL = PRESETS["small"]
+SAME = (1, 1, 1, 1)
+
+
+def network_of(size: tuple[int, int, int], guard_bits: int = 7, **shape) -> Network:
+    """One layer on an input of this size."""
+    builder = Builder(np.random.default_rng(0), guard_bits, *size)
+    builder.add(Shape(**{"stride": ONE, "padding": NONE} | shape))
+    return builder.network("refused")
+
+
+def refusal(network: Network, config: EngineConfig = SMALL) -> str:
+    with pytest.raises(WesnpuError) as caught:
+        compile_network(network, config)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def with_requantizer(network: Network, requantizer: Requantizer) -> Network:
+    layers = [dataclasses.replace(layer, requantizer=requantizer) for layer in network.layers]
+    return dataclasses.replace(network, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("stride", [(3, 1), (1, 3), (4, 4)])
+def test_other_strides(stride: tuple[int, int]) -> None:
+    network = network_of((8, 12, 12), kernel=(3, 3), channels=8, stride=stride)
+    assert refusal(network) == f"layer layer0: stride {stride} must be 1 or 2 in each direction"
+
+
+def test_a_stride_that_takes_no_step_is_no_matter() -> None:
+    """Global pooling is often exported with a stride as large as its kernel."""
+    network = network_of((8, 7, 7), depthwise=True, kernel=(7, 7), stride=(7, 7), equal_weights=True)
+    image = np.random.default_rng(1).integers(-128, 128, (8, 7, 7)).astype(np.int8)
+    assert check_compiled(compile_network(network, SMALL), image, seed=1) > 0
+
+
+def test_other_requantizers() -> None:
+    network = network_of((8, 4, 4), kernel=ONE, channels=8)
+    other = ChannelMultiplier(np.full(8, 2**14, np.uint32), np.full(8, 40, np.uint8))
+    assert refusal(with_requantizer(network, other)).startswith("layer layer0: requantizer ChannelMultiplier")
+
+
+def test_half_steps() -> None:
+    network = network_of((8, 4, 4), kernel=ONE, channels=8)
+    scaler = dataclasses.replace(network.layers[0].requantizer, half_step=np.ones(8, np.uint8))
+    assert refusal(with_requantizer(network, scaler)).startswith("layer layer0: requantizer ShiftScaler")
+
+
+def test_other_guard_bits() -> None:
+    network = network_of((8, 4, 4), guard_bits=5, kernel=ONE, channels=8)
+    assert refusal(network) == "layer layer0: G = 5, the engine small has G = 7"
+
+
+def test_a_lane_group_larger_than_the_weight_ring() -> None:
+    network = network_of((512, 4, 4), kernel=(3, 3), padding=SAME, channels=8)
+    assert refusal(network) == (
+        "layer layer0: one lane group needs 36864 bytes of weights, the weight ring has 32768"
+    )
+
+
+def missing_words(network: Network, config: EngineConfig) -> int:
+    """How many words more the message asks for."""
+    match = re.fullmatch(
+        rf"layer layer0: does not fit: the scratchpad of {config.scratchpad_words * 16} bytes lacks (\d+) bytes",
+        refusal(network, config),
+    )
+    assert match and int(match[1]) > 0 and int(match[1]) % 16 == 0
+    return int(match[1]) // 16
+
+
+@pytest.mark.parametrize(
+    "size, shape",
+    [
+        ((8, 1, 65535), {"kernel": ONE, "channels": 8}),
+        ((16, 300, 300), {"depthwise": True, "kernel": (300, 300), "equal_weights": True}),
+        ((3, 9, 9999), {"kernel": (3, 3), "padding": SAME, "channels": 32, "stride": (2, 2)}),
+        ((600, 9, 31), {"kernel": (3, 3), "padding": SAME, "channels": 40}),
+    ],
+)
+def test_the_missing_bytes_are_what_is_missing(size: tuple[int, int, int], shape: dict) -> None:
+    config = dataclasses.replace(PRESETS["large"], scratchpad_words=1024, weight_rows=8192)
+    network = network_of(size, **shape)
+    needed = 1024 + missing_words(network, config)
+    enough = 1 << (needed - 1).bit_length()
+    if enough <= 65536:
+        compile_network(network, dataclasses.replace(config, scratchpad_words=enough))
+    short = dataclasses.replace(config, scratchpad_words=min(enough // 2, 65536))
+    assert short.scratchpad_words + missing_words(network, short) == needed
+
+
+def test_the_refused_layer_is_named_also_behind_others() -> None:
+    builder = Builder(np.random.default_rng(0), 7, 8, 12, 12)
+    builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=8))
+    builder.add(Shape(kernel=(3, 3), stride=(3, 1), padding=NONE, channels=8))
+    assert refusal(builder.network("refused")).startswith("layer layer1: stride")
+
+
+def test_more_commands_than_a_program_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of((8, 9, 9), kernel=ONE, channels=40)
+    config = dataclasses.replace(SMALL, parameter_rows=4)  # one lane group per command
+    commands = decode(compile_network(network, config).program)
+    count = sum(command.unit == Unit.WEIGHTS for command in commands)
+    monkeypatch.setattr("compiler.program.COMMANDS_MAX", count - 1)
+    assert refusal(network, config) == f"network refused: {count} WEIGHTS commands, a program holds {count - 1}"
