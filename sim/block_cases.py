@@ -51,6 +51,7 @@ def run_block(
 def write_block_result(values: int, seconds: float, failure: str = "") -> None:
     """What a block's cocotb module leaves for its runner; `values` is how many were compared."""
     result = {"programs": 0, "values": values, "memory_bytes": 0, "cycles": 0, "notes": [], "failure": failure}
-    Path("result.json").write_text(json.dumps(result | {"seconds": seconds, "cycles_per_second": 0.0}))
+    rates = {"seconds": seconds, "cycles_per_second": 0.0, "cycles_per_cpu_second": 0.0}
+    Path("result.json").write_text(json.dumps(result | rates))
 
 

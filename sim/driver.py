@@ -28,7 +28,7 @@ class SimulationError(AssertionError):
 class Driver:
     """The bench `dut` with its clock running; the folder of a simulation is its working directory.
 
-    cycles and seconds add up over all programs (seconds: inside RUN only).
+    cycles and seconds add up over all programs (seconds, cpu_seconds: inside RUN only).
     """
 
     def __init__(self, dut, bus_bytes: int):
@@ -37,6 +37,7 @@ class Driver:
         self.trace_path = TRACE_FILE
         self.cycles = 0
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
         self.programs = 0
 
     async def reset(self) -> None:
@@ -95,9 +96,10 @@ class Driver:
 
     async def start(self, job: Job) -> None:
         """Start the prepared program and wait for its interrupt or the job's limit."""
-        before = time.monotonic()
+        before, cpu = time.monotonic(), time.process_time()
         await self._operate(RUN, registers.register("CONTROL").offset, START)
         self.seconds += time.monotonic() - before
+        self.cpu_seconds += time.process_time() - cpu
         self.cycles += int(self._dut.cycles.value)
         self.programs += 1
 

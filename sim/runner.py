@@ -20,7 +20,10 @@ RUNS = ROOT / "build" / "sim" / "runs"
 
 @dataclass(frozen=True)
 class Result:
-    """What a run compared; failure is empty when everything was equal. folder holds its files."""
+    """What a run compared; failure is empty when everything was equal. folder holds its files.
+
+    cycles_per_second: simulated cycles per second of waiting for programs; per second of processor time beside it.
+    """
 
     programs: int
     values: int
@@ -30,6 +33,7 @@ class Result:
     failure: str
     seconds: float
     cycles_per_second: float
+    cycles_per_cpu_second: float
     folder: Path
 
 

@@ -174,4 +174,5 @@ class Session:
         """The tally as JSON; `failure` is empty for a run without one."""
         rate = self.driver.cycles / self.driver.seconds if self.driver.seconds else 0.0
         record = asdict(self.tally) | {"failure": failure, "seconds": seconds, "cycles_per_second": rate}
+        record["cycles_per_cpu_second"] = self.driver.cycles / max(self.driver.cpu_seconds, 1e-9)
         path.write_text(json.dumps(record, indent=1))
