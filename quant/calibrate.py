@@ -1,6 +1,8 @@
 """Calibration: onnxruntime runs the float graph over the images, batch by batch, and observers watch every tensor."""
 
+import os
 from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,15 +68,15 @@ def collect(
     observers = {name: make(name) for name in tensors}
     runner = FloatRunner(with_means(graph, means), tensors[1:] + [mean_name(name) for name in means], threads=0)
     sums, done = {name: _MeanSum(means_images) for name in means}, 0
-    for batch in batches:
-        values = runner(batch)
-        for name in tensors:
-            observers[name].observe(batch if name == graph.input else values[name])
-        for name in means:
-            sums[name].add(values[mean_name(name)])
-        done += len(batch)
-        if progress is not None:
-            progress(done)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy's reductions run beside each other
+        for batch in batches:
+            values = runner(batch) | {graph.input: batch}
+            list(pool.map(lambda name, seen=values: observers[name].observe(seen[name]), tensors))
+            for name in means:
+                sums[name].add(values[mean_name(name)])
+            done += len(batch)
+            if progress is not None:
+                progress(done)
     if not done:
         raise WesnpuError("calibration images: there are 0, at least one is needed")
     ranges = {name: watcher.range() for name, watcher in observers.items()}
