@@ -8,6 +8,7 @@ from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encode import Command
 from compiler.encoding import Unit
 from compiler.footprint import PACKED_PIXEL_BYTES, filled_rows, transfer_bytes, transfer_words
+from compiler.legal import illegal_fields
 from compiler.machine_compute import compute
 
 Write = Callable[[], None]
@@ -32,8 +33,10 @@ class Machine:
     def read(self, command: Command) -> Write:
         """Reads everything that the command needs now; the function returned then writes its results.
 
-        ValueError for an address outside its memory.
+        ValueError for an address outside its memory and for a field that the engine refuses.
         """
+        for line in illegal_fields(command, self.config):
+            raise ValueError(line)
         fields = command.fields
         if command.unit == Unit.LOAD:
             return self._load(fields)
