@@ -37,5 +37,5 @@ def bank_conflicts(command: Command, config: EngineConfig) -> list[str]:
         window = slice(row * stride, row * stride + grid)
         read = offsets[window][inside[window]]
         if not rows_apart(read, config):
-            found.append(f"rows at offsets {read.tolist()} share a bank: output row {row} cannot be read at once")
+            found.append(f"output row {row}: rows at offsets {read.tolist()} share a bank and cannot be read at once")
     return found
