@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from compiler.document_example import compute_example, parameter_example
 from compiler.encoding import FIELDS, HEADER, Field, Mode, Unit, length_units
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -44,6 +45,7 @@ def markdown() -> str:
         lines += _section(unit)
     lines += ["", "## Modes of COMPUTE", "", "| mode | name |", "|---|---|"]
     lines += [f"| {mode:d} | {mode.name} |" for mode in Mode]
+    lines += compute_example() + parameter_example()
     return "\n".join(lines) + "\n"
 
 

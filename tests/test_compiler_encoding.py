@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from compiler.document import documents
+from compiler.document import documents, markdown
+from compiler.document_example import BIASES, SHIFTS
 from compiler.encode import Command, decode, encode, listing
 from compiler.encoding import FIELDS, Field, Unit, length_units
 
@@ -101,3 +102,18 @@ def test_documents_hold_every_field() -> None:
         assert f"#define WESNPU_{unit.name}_BYTES {length_units(unit) * 16}u\n" in header
         for field in fields:
             check(unit, field)
+
+
+def test_examples_in_the_documents_are_real() -> None:
+    """The documented hexadecimal words decode to the documented fields; the parameter row is unpacked by hand."""
+    text = markdown()
+    rows = re.findall(r"^\| (\d+) \| ([0-9a-f]{8}) \| (.*) \|$", text, re.MULTILINE)
+    data = b"".join(int(word, 16).to_bytes(4, "little") for _, word, _ in rows)
+    fields = decode(data + END)[0].fields
+    shown = dict(pair.rsplit(" ", 1) for _, _, cell in rows for pair in cell.split(", ") if pair)
+    assert int(shown.pop("unit")) == Unit.COMPUTE and len(rows) == 20
+    assert {name: int(value) for name, value in shown.items()} == {n: v for n, v in fields.items() if v}
+    row = bytes.fromhex("".join(re.findall(r"^\| (?:0|16|32) \| ((?:[0-9a-f]{8} ?){4}) \|$", text, re.MULTILINE)))
+    assert [int.from_bytes(row[i : i + 4], "little", signed=True) for i in range(0, 32, 4)] == list(BIASES)
+    assert [row[32 + lane // 2] >> 4 * (lane % 2) & 15 for lane in range(8)] == list(SHIFTS)
+    assert len(row) == 48 and not any(row[36:])
