@@ -95,7 +95,8 @@ def module_ports(verilog: str, module: str) -> list[str]:
 
 def bench_configuration(config: EngineConfig, verilog: str, module: str) -> str:
     """bench_config.svh: sizes of the engine and its instance, every port wired to the bench's signal of that name."""
-    connections = ", ".join(f".{port}({port})" for port in module_ports(verilog, module) if _is_connected(port))
+    signals = {port: port for port in module_ports(verilog, module) if _is_connected(port)} | {"aresetn": "resetn"}
+    connections = ", ".join(f".{port}({signal})" for port, signal in signals.items())
     return (
         f"`define BENCH_BEAT_BYTES {config.bus_bytes}\n"
         f"`define BENCH_PIXELS {config.pixels}\n"

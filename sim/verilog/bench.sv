@@ -73,6 +73,10 @@ module bench (
     logic [`BENCH_LANES*(`BENCH_GUARD_BITS+11)-1:0] trace_shifted_0, trace_shifted_1;
     logic [`BENCH_LANES*(`BENCH_GUARD_BITS+27)-1:0] trace_product_0, trace_product_1;
 
+    // Registered, so that no logic of the engine hangs on an input of the bench: it would be evaluated twice a cycle.
+    logic resetn = 0;
+    always @(posedge clk) resetn <= aresetn;
+
     // verilator lint_off WIDTH
     `BENCH_INSTANCE
     // verilator lint_on WIDTH
