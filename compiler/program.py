@@ -16,6 +16,7 @@ from golden.errors import WesnpuError
 from golden.network import Network
 
 COMMANDS_MAX = 65535  # per unit and program
+REGION_MAX = 1 << 32  # bytes of a region
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,8 @@ def compile_network(
     planner = Planner(network, config, keep_all=keep_all, tile_rows=tile_rows)
     plans = planner.plan()
     placements, data_size = _place(network, planner.external, packed_input=planner.packed)
+    if data_size > REGION_MAX:
+        raise WesnpuError(f"network {network.name}: tensors of {data_size} bytes, the data region has {REGION_MAX}")
     emitter = Emitter(network, config, placements)
     for plan in plans:
         emitter.layer(plan)

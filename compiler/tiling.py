@@ -10,6 +10,7 @@ from golden.errors import WesnpuError
 from golden.layer import ConvLayer
 from golden.network import Network
 
+IMAGE_MAX = 32767  # rows and columns count from first_row and first_column, which are signed 16-bit numbers
 NO_WAY = 1 << 40  # words of a choice that is none
 STREAM_TILES = 4  # a streamed layer is cut into at least so many tiles, so that loading, computing and storing overlap
 
@@ -88,7 +89,17 @@ class Planner:
         for name in [name for name in self._resident if self._last_reader[name] <= index]:
             del self._resident[name]
 
+    def _check_sizes(self, layer: ConvLayer) -> None:
+        for name in (layer.input, layer.output):
+            tensor = self._network.tensors[name]
+            if max(tensor.height, tensor.width) > IMAGE_MAX:
+                raise WesnpuError(
+                    f"layer {layer.name}: tensor {name} has {tensor.height} rows of {tensor.width}: "
+                    f"must be in 1..{IMAGE_MAX} each"
+                )
+
     def _plan_layer(self, index: int, layer: ConvLayer) -> LayerPlan:
+        self._check_sizes(layer)
         mapping = self._map(layer)
         if mapping.group_rows > self._config.weight_rows:
             raise WesnpuError(

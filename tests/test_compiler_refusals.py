@@ -92,7 +92,7 @@ def missing_words(network: Network, config: EngineConfig) -> int:
 @pytest.mark.parametrize(
     "size, shape",
     [
-        ((8, 1, 65535), {"kernel": ONE, "channels": 8}),
+        ((8, 1, 32767), {"kernel": ONE, "channels": 8}),
         ((16, 300, 300), {"depthwise": True, "kernel": (300, 300), "equal_weights": True}),
         ((3, 9, 9999), {"kernel": (3, 3), "padding": SAME, "channels": 32, "stride": (2, 2)}),
         ((600, 9, 31), {"kernel": (3, 3), "padding": SAME, "channels": 40}),
@@ -107,6 +107,28 @@ def test_the_missing_bytes_are_what_is_missing(size: tuple[int, int, int], shape
         compile_network(network, dataclasses.replace(config, scratchpad_words=enough))
     short = dataclasses.replace(config, scratchpad_words=min(enough // 2, 65536))
     assert short.scratchpad_words + missing_words(network, short) == needed
+
+
+@pytest.mark.parametrize("size", [(8, 32768, 1), (8, 1, 32768)])
+def test_larger_than_int16(size: tuple[int, int, int]) -> None:
+    message = refusal(network_of(size, depthwise=True, kernel=(3, 3), padding=SAME))
+    assert message == f"layer layer0: tensor x has {size[1]} rows of {size[2]}: must be in 1..32767 each"
+
+
+def test_tensors_larger_than_the_data_region() -> None:
+    network = network_of((160, 32767, 1000), kernel=ONE, channels=8)
+    config = dataclasses.replace(PRESETS["large"], scratchpad_words=65536)
+    size = (10 + 1) * 32767 * 1000 * 16
+    assert refusal(network, config) == (
+        f"network refused: tensors of {-(-size // 64) * 64} bytes, the data region has 4294967296"
+    )
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_as_tall_as_int16_allows(depthwise: bool) -> None:
+    network = network_of((3, 32767, 2), depthwise=depthwise, kernel=(3, 2), padding=(1, 1, 1, 0), channels=3)
+    image = np.random.default_rng(1).integers(-128, 128, (3, 32767, 2)).astype(np.int8)
+    assert check_compiled(compile_network(network, SMALL), image, seed=1) > 0
 
 
 def test_the_refused_layer_is_named_also_behind_others() -> None:
