@@ -1,0 +1,42 @@
+"""A network of MobileNetV2's shapes, 224 x 224, on every preset: safe, and every value of every tensor right."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from compiler.config import PRESETS
+from compiler.hazards import hazards_of
+from compiler.program import compile_network
+from golden.network import Network
+from tests.compiler_check import check_compiled
+from tests.golden_networks import mobilenet_v2
+
+SEED = 11
+
+
+def network_for(name: str, size: int) -> Network:
+    """The network with random weights, in the guard bits of the preset."""
+    network = mobilenet_v2(np.random.default_rng(SEED), size=size)
+    guard_bits = PRESETS[name].guard_bits
+    layers = [
+        dataclasses.replace(layer, requantizer=dataclasses.replace(layer.requantizer, guard_bits=guard_bits))
+        for layer in network.layers
+    ]
+    return dataclasses.replace(network, layers=tuple(layers), guard_bits=guard_bits)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_whole_network_is_safe(name: str) -> None:
+    compiled = compile_network(network_for(name, 224), PRESETS[name])
+    assert hazards_of(compiled.program, compiled.config, len(compiled.image), compiled.data_size) == []
+    assert {traced.layer for traced in compiled.traced} == set(range(len(compiled.network.layers)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("size", [224, 65])
+def test_whole_network_is_right(name: str, size: int) -> None:
+    network = network_for(name, size)
+    image = np.random.default_rng(SEED).integers(-128, 128, (3, size, size)).astype(np.int8)
+    assert check_compiled(compile_network(network, PRESETS[name], keep_all=True), image, SEED) > 0
