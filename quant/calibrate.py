@@ -13,7 +13,7 @@ from golden.errors import WesnpuError
 from quant.float_run import FloatRunner
 from quant.graph import Activation, Graph
 from quant.graph_onnx import linear_name, to_onnx
-from quant.observers import observer_class
+from quant.observers import MinMax, observer_class
 
 BATCH_BYTES = 128 * 2**20  # of returned tensors at a time
 
@@ -59,13 +59,14 @@ def collect(
 ) -> Statistics:
     """Ranges of every tensor of the graph, and the means asked for.
 
-    batches: float32 (N, C, H, W), any N; only one is held at a time. observer: a key of quant.observers.OBSERVERS.
+    batches: float32 (N, C, H, W), any N; only one is held at a time. observer: a key of quant.observers.OBSERVERS;
+    outputs of the network always keep their whole range (min-max), for a clipped score no longer tells classes apart.
     means: outputs of nodes, averaged over the first `means_images` images (None: all). progress is called with the
     number of images done. WesnpuError names a tensor that is NaN or infinite, and refuses an empty calibration set.
     """
     make = observer_class(observer)
     tensors = [graph.input] + [node.output for node in graph.nodes]
-    observers = {name: make(name) for name in tensors}
+    observers = {name: (MinMax if name in graph.outputs else make)(name) for name in tensors}
     runner = FloatRunner(with_means(graph, means), tensors[1:] + [mean_name(name) for name in means], threads=0)
     sums, done = {name: _MeanSum(means_images) for name in means}, 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy's reductions run beside each other
