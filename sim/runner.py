@@ -71,4 +71,7 @@ def run_case(
     record = json.loads((folder / "result.json").read_text())
     if failed and not record["failure"]:
         record["failure"] = f"{failed} tests failed: see {folder / 'simulation.log'}"
+    if not record["failure"]:
+        for large in folder.glob("job_*"):
+            large.unlink()
     return Result(**record, folder=folder)

@@ -1,0 +1,111 @@
+"""One netlist with all mutants: yosys draws them on the compute path, an added input `mutsel` chooses one (0: none)."""
+
+import hashlib
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.config import EngineConfig
+from golden.errors import WesnpuError
+from rtl.check_verilog import RUN_YOSYS
+from sim.build import BENCH_SOURCES, CACHE, ROOT, Build, bench_configuration, build_sources, engine_verilog, locked
+
+# Small memories and tiles, yet every unit: two pixels, results requantized in two turns, windows of 3 columns.
+CONFIG = EngineConfig(
+    name="mutant", pixels=2, lanes=4, taps=4, requant_lanes=4, scratchpad_words=1024, weight_rows=128,
+    parameter_rows=32, window_kernel=3, bus_bytes=8, guard_bits=7, queue_units=8,
+)
+COMPUTE_PATH = (
+    "wesnpu_engine_compute*", "wesnpu_engine_scratchpad", "wesnpu_engine_parameter_memory",
+    "wesnpu_engine_weight_memory",
+)
+SELECTOR_BITS = 12
+MOST = (1 << SELECTOR_BITS) - 1
+SPARE = 40  # drawn in addition, in place of mutants of clocks
+# Read whenever a program's memory is loaded; the count of broken rules starts again with each program.
+BENCH_MUTSEL = f"""
+logic [{SELECTOR_BITS - 1}:0] mutsel = 0;
+always @(posedge clk) if (load) begin
+    int selector_file, got;
+    selector_file = $fopen("mutsel.txt", "r");
+    got = $fscanf(selector_file, "%d", mutsel);
+    $fclose(selector_file);
+    bench_fault_pkg::faults = 0;
+end
+"""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mutation of yosys `mutate`; selector: the value of `mutsel` that turns it on, 1..; command: without -ctrl."""
+
+    selector: int
+    command: str
+
+    def option(self, name: str) -> str:
+        r"""Value of an option of the command, without the `\` of yosys' names; empty when it has none."""
+        found = re.search(rf" -{name} (\S+)", self.command)
+        return found[1].removeprefix("\\") if found else ""
+
+    @property
+    def place(self) -> str:
+        """mode module.cell.port[bit] and the wire behind it, in words."""
+        wire = f" (wire {self.option('wire')}[{self.option('wirebit')}])" if self.option("wire") else ""
+        source = f"{self.option('module')} {self.option('cell')}.{self.option('port')}[{self.option('portbit')}]"
+        return f"{self.option('mode')} {source}{wire}"
+
+    @property
+    def is_clock(self) -> bool:
+        """A mutated clock: no synchronous design survives it, and a simulator makes no sense of it."""
+        return self.option("port").lower() in ("clk", "rd_clk", "wr_clk") or self.option("wire") == "clk"
+
+
+def _yosys(folder: Path, script: str) -> None:
+    (folder / "script.ys").write_text(script)
+    command = [sys.executable, "-c", RUN_YOSYS, "-Q", "-q", "-s", "script.ys"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if run.returncode:
+        raise WesnpuError(f"yosys failed in {folder}: {(run.stdout + run.stderr).strip()[-400:]}")
+
+
+def draw(folder: Path, verilog: Path, count: int, seed: int) -> list[Mutant]:
+    """`count` mutants of the compute path, even over cells; leaves the netlist in base.il of `folder`.
+
+    Dead logic and constants are removed first (`opt`): a mutant there could change nothing.
+    """
+    _yosys(folder, (
+        f"read_verilog -sv {verilog}\nhierarchy -top wesnpu\nproc\nopt\nwrite_rtlil base.il\n"
+        f"select -set path {' '.join(COMPUTE_PATH)}\nmutate -list {count + SPARE} -seed {seed} -o list.txt @path\n"
+    ))
+    drawn = [Mutant(0, line) for line in (folder / "list.txt").read_text().splitlines() if line.startswith("mutate ")]
+    kept = [one.command for one in drawn if not one.is_clock][:count]
+    if len(kept) < count:
+        raise WesnpuError(f"--count = {count}: yosys drew only {len(kept)} mutants")
+    return [Mutant(selector, command) for selector, command in enumerate(kept, 1)]
+
+
+def plant(folder: Path, mutants: list[Mutant]) -> Path:
+    """Verilog of base.il with every mutant behind `mutsel`."""
+    lines = [
+        one.command.replace("mutate ", f"mutate -ctrl mutsel {SELECTOR_BITS} {one.selector} ", 1) for one in mutants
+    ]
+    _yosys(folder, "read_rtlil base.il\n" + "\n".join(lines) + "\nwrite_verilog -noattr mutants.v\n")
+    return folder / "mutants.v"
+
+
+def mutant_build(count: int, seed: int) -> tuple[list[Mutant], Build]:
+    """The mutants and the one simulator that holds them all; both cached by content."""
+    verilog = engine_verilog(CONFIG)
+    text = Path(__file__).read_bytes() + verilog.read_bytes() + f"{count} {seed}".encode()
+    folder = CACHE / f"mutants-{hashlib.sha256(text).hexdigest()[:16]}"
+    with locked(folder):
+        folder.mkdir(exist_ok=True)
+        mutants = draw(folder, verilog, count, seed)
+        netlist = plant(folder, mutants)
+    extra = bench_configuration(CONFIG, netlist.read_text(), "wesnpu")
+    declaration = BENCH_MUTSEL.strip().replace("\n", " \\\n")
+    extra = extra.replace("`define BENCH_INSTANCE ", f"`define BENCH_INSTANCE {declaration} \\\n")
+    sources = [netlist, *(ROOT / "sim" / "verilog" / name for name in BENCH_SOURCES)]
+    return mutants, build_sources(sources, "bench", extra=extra)
