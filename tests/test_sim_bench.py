@@ -49,7 +49,7 @@ def test_wrong_arguments_are_one_line(arguments, capsys):
 
 def test_a_broken_expectation_is_told_by_place_and_fails():
     """The bench's comparators can fail: the weights expected are not those that run."""
-    result = run_case(Orders("broken", seed=2), CONFIG, build=build_bench(CONFIG))
+    result = run_case(Orders("broken", seed=3), CONFIG, build=build_bench(CONFIG))
     assert "layer layer0 channel" in result.failure and "stage acc" in result.failure
 
 
