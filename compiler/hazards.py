@@ -83,17 +83,17 @@ class _Memory:
         return []
 
     def late(self, words: np.ndarray, clock: np.ndarray, *, writes: bool) -> Iterator[str]:
-        """A line per earlier command of another order: this one, of this clock, may touch a word before it has."""
+        """A line per unit that may still be at one of the words when a command of this clock starts."""
         verb = "writes" if writes else "reads"
-        for what, table in (("written", self.written), ("read", self.read)) if writes else (("written", self.written),):
-            for unit in UNITS:
-                numbers = table[unit, words]
-                if words.size and numbers.max() > clock[unit]:
-                    position = int(numbers.argmax())
-                    yield (
-                        f"{verb} {self.name} word {words[position]}, {what} by {unit.name} {numbers[position]}, "
-                        f"but starts when only {clock[unit]} {unit.name} have finished"
-                    )
+        tables = {"written": self.written} | ({"read": self.read} if writes else {})
+        for what, table in tables.items():
+            numbers = table[:, words]
+            for unit in np.flatnonzero(numbers.max(axis=1, initial=NEVER) > clock):
+                position = int(numbers[unit].argmax())
+                yield (
+                    f"{verb} {self.name} word {words[position]}, {what} by {UNITS[unit].name} "
+                    f"{numbers[unit, position]}, but starts when only {clock[unit]} {UNITS[unit].name} have finished"
+                )
 
     def empty(self, words: np.ndarray) -> list[str]:
         """A line when nothing wrote one of the words."""
