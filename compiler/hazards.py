@@ -131,8 +131,7 @@ class Checker:
             return found + outside
         found += self._hazards(access, clock)
         found += bank_conflicts(command, self._config)
-        self._remember(command.unit, access)
-        return found
+        return found + self._remember(command.unit, access)
 
     def _outside(self, touched: Touched) -> list[str]:
         return [line for name, words in touched.items() for line in self._memories[name].outside(words)]
@@ -173,12 +172,17 @@ class Checker:
             clock[unit] = len(own)
         return clock
 
-    def _remember(self, unit: Unit, access: Access) -> None:
-        number = len(self._clocks[unit])
+    def _remember(self, unit: Unit, access: Access) -> list[str]:
+        """Notes who touched what; a line when a command writes a word that it reads itself."""
+        number, found = len(self._clocks[unit]), []
         for name, words in access.reads.items():
             self._memories[name].read[unit, words] = number
         for name, words in access.writes.items():
+            own = words[self._memories[name].read[unit, words] == number]
+            if own.size:
+                found.append(f"reads and writes {name} word {own[0]} itself ({own.size} words)")
             self._memories[name].written[unit, words] = number
+        return found
 
 
 def hazards_of(program: bytes, config: EngineConfig, image_size: int, data_size: int) -> list[str]:

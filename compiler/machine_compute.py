@@ -11,6 +11,7 @@ from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
 from compiler.footprint import (
     channels_of,
+    group_weight_rows,
     input_read,
     kernel_of,
     parameter_rows,
@@ -84,8 +85,8 @@ def _tap_weights(machine: Machine, fields: dict[str, int]) -> np.ndarray:
     rows = weight_rows(fields, config)
     weights = machine.weights[rows].astype(np.int64)  # (groups, rows, lanes, taps)
     if fields["hold_weights"]:
-        count = -(-fields["kernel_height"] * fields["kernel_width"] // config.taps)
-        weights = np.broadcast_to(weights, (fields["groups"], count, *weights.shape[2:]))
+        shape = fields["groups"], group_weight_rows(fields, config), *weights.shape[2:]
+        weights = np.broadcast_to(weights, shape)
     return weights.transpose(0, 2, 1, 3).reshape(fields["groups"] * config.lanes, -1)
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from compiler.config import PRESETS, EngineConfig
 from compiler.encode import Command, decode, encode
+from compiler.encoding import Unit
 from compiler.hazards import hazards_of
 from compiler.program import CompiledNetwork, compile_network
 from golden.errors import WesnpuError
 from sim.layers import random_network
-from tests.compiler_networks import mixed_network, random_config
+from tests.compiler_networks import edge_network, mixed_network, random_config
 from tests.compiler_races import NAMES, conflicting, races
 
 KINDS = ("chain", "residual", "conv_shift", "depthwise", "stem")
@@ -74,6 +75,20 @@ def judge_kind(name: str, kind: str, seed: int, mutants: int) -> tuple[int, int]
 def test_a_weakened_wait_is_reported_exactly_when_commands_race(name: str, kind: str) -> None:
     racing, _ = judge_kind(name, kind, 0, 12)
     assert racing > 0
+
+
+def test_a_command_that_overwrites_its_own_operand_is_reported() -> None:
+    network, _ = edge_network("residual_dense", 7)
+    compiled = compile_network(network, PRESETS["medium"])
+    commands = decode(compiled.program)
+    residual = {"residual": 1, "hold_weights": 0}.items()
+    number = max(n for n, one in enumerate(commands) if residual <= one.fields.items())
+    for prefix in ("input_", "residual_"):
+        fields = commands[number].fields
+        own = {f"output_{name}": fields[prefix + name] for name in ("base", "block_stride")}
+        mutant = [*commands[:number], Command(Unit.COMPUTE, fields | own), *commands[number + 1 :]]
+        lines = reported(compiled, mutant)
+        assert any("reads and writes scratchpad word" in line for line in lines), lines
 
 
 @pytest.mark.long
