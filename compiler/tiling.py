@@ -154,16 +154,16 @@ class Planner:
         placed: dict[str, Region] = {}
         sized: list[tuple[str, str, int, int]] = []  # role, tensor, blocks, slots
         ring = min(choice.rows if choice.lean else 2 * choice.rows, y.height)
+        residual = layer.residual.tensor if layer.residual else None
+        if split and not {layer.input, residual}.isdisjoint(resident):
+            return None, NO_WAY  # a slab's first block is block 0 of all its regions
         if layer.input in resident:
-            if split:
-                return None, NO_WAY
             placed["input"] = resident[layer.input]
         else:
             if choice.rows == y.height > STREAM_TILES and not split and self._tile_rows is None:
                 return None, NO_WAY
             blocks = choice.slab if mapping.depthwise else blocks_of(x.channels)
             sized.append(("input", layer.input, blocks, self._input_slots(mapping, choice, x.height)))
-        residual = layer.residual.tensor if layer.residual else None
         if residual in resident:
             placed["residual"] = resident[residual]
         elif residual is not None:
