@@ -92,7 +92,7 @@ module bench (
     );
 
     axi_rules #(.BEAT_BYTES(BEAT_BYTES)) rules (
-        .clk, .aresetn, .active(state == RUN || (state == DRAIN && late_cycle != 0)), .image_base, .image_size, .data_base, .data_size,
+        .clk, .aresetn(resetn), .active(state == RUN || (state == DRAIN && late_cycle != 0)), .image_base, .image_size, .data_base, .data_size,
         .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arsize(m_axi_arsize), .arburst(m_axi_arburst),
         .arvalid(m_axi_arvalid), .arready(m_axi_arready),
         .awaddr(m_axi_awaddr), .awlen(m_axi_awlen), .awsize(m_axi_awsize), .awburst(m_axi_awburst),
