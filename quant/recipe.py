@@ -21,7 +21,10 @@ from quant.observers import observer_class
 from quant.onnx_import import Imported
 from quant.passes.activation_ranges import activation_ranges
 from quant.passes.additions import fuse_additions, tie_residual_scales
+from quant.passes.analytic_bias_correction import analytic_bias_correction
+from quant.passes.bias_absorption import bias_absorption
 from quant.passes.bias_correction import bias_correction
+from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.dead_channels import zero_dead_channels
 from quant.passes.recheck import recheck
 from quant.passes.rounding import round_weights
@@ -31,26 +34,40 @@ from quant.plan import Options, Plan
 PASSES: dict[str, Callable[[Plan], Any]] = {
     function.__name__: function
     for function in (
-        zero_dead_channels, activation_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales,
-        channelwise_scales, round_weights, bias_correction, recheck,
+        zero_dead_channels, cross_layer_equalization, cross_layer_equalization_pow2, bias_absorption,
+        activation_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales, channelwise_scales,
+        round_weights, bias_correction, analytic_bias_correction, recheck,
     )
 }
-FLOAT_PASSES = ("zero_dead_channels", "activation_ranges", "fuse_additions", "tie_residual_scales")
+RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
+CLE, CLE_POW2 = ("cross_layer_equalization",), ("cross_layer_equalization_pow2",)
+DFQ = ("cross_layer_equalization", "bias_absorption")
+BC, ANALYTIC = ("bias_correction", "recheck"), ("analytic_bias_correction", "recheck")
 REPEAT_FROM = "tie_residual_scales"
 REPEATS = 3  # rounds of the re-check
 
 
-def _recipe(scales: str, *last: str) -> tuple[str, ...]:
-    return (*FLOAT_PASSES, scales, "round_weights", "recheck", *last)
+def _recipe(scales: str, last: tuple[str, ...] = (), *, first: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """first: passes over the float network; last: after the weights are rounded."""
+    return ("zero_dead_channels", *first, *RANGES, scales, "round_weights", "recheck", *last)
 
 
 RECIPES: dict[str, tuple[str, ...]] = {
     "layerwise": _recipe("layerwise_scales"),
-    "layerwise+bc": _recipe("layerwise_scales", "bias_correction", "recheck"),
+    "layerwise+bc": _recipe("layerwise_scales", BC),
+    "layerwise+cle": _recipe("layerwise_scales", first=CLE),
+    "layerwise+cle+bc": _recipe("layerwise_scales", BC, first=CLE),
+    "layerwise+dfq": _recipe("layerwise_scales", ANALYTIC, first=DFQ),
     "wes": _recipe("wes_scales"),
-    "wes+bc": _recipe("wes_scales", "bias_correction", "recheck"),
+    "wes+bc": _recipe("wes_scales", BC),
+    "wes+analytic": _recipe("wes_scales", ANALYTIC),
+    "wes+cle": _recipe("wes_scales", first=CLE),
+    "wes+cle+bc": _recipe("wes_scales", BC, first=CLE),
+    "wes+cle2+bc": _recipe("wes_scales", BC, first=CLE_POW2),
+    "wes+dfq": _recipe("wes_scales", ANALYTIC, first=DFQ),
     "channelwise": _recipe("channelwise_scales"),
-    "channelwise+bc": _recipe("channelwise_scales", "bias_correction", "recheck"),
+    "channelwise+bc": _recipe("channelwise_scales", BC),
+    "channelwise+cle+bc": _recipe("channelwise_scales", BC, first=CLE),
 }
 Progress = Callable[[str, int], None]
 

@@ -13,7 +13,7 @@ from quant.graph import Add, Conv, Graph, Pool
 from quant.graph_run import run_graph
 from quant.lower import lower, lower_layer
 from quant.operations import fuse
-from quant.recipe import FLOAT_PASSES, RECIPES, execute, make_plan, quantize, recipe_passes
+from quant.recipe import RANGES, RECIPES, execute, make_plan, quantize, recipe_passes
 from quant.sample_graphs import LINEAR, RELU, conv, graph_of, real_images, residual_network
 from quant.scales import Scale
 from quant.weight_scale import real_weight_scale
@@ -130,7 +130,7 @@ def test_a_multiplier_of_1_or_more_is_refused_by_lowering_and_repaired_by_the_re
     images = np.full((2, 4, 4, 4), 2e-4, np.float32)
     images[0, 0, 0, 0], images[0, 1, 0, 0] = 1.0, -1.0
     plan = make_plan(graph, images, recipe="wes")
-    execute(plan, FLOAT_PASSES + ("wes_scales",))
+    execute(plan, ("zero_dead_channels", *RANGES, "wes_scales"))
     with pytest.raises(WesnpuError, match="layer 'layer'.*output scale of at least"):
         lower_layer(plan, plan.operations[0])
     network = quantize(graph, images, recipe="wes")

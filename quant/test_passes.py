@@ -104,11 +104,15 @@ def test_the_float_model_that_calibrates_is_the_graph():
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipes_state_the_order_of_their_passes(recipe):
-    order = [
-        "zero_dead_channels", "activation_ranges", "fuse_additions", "tie_residual_scales",
-        f"{recipe.removesuffix('+bc')}_scales", "round_weights", "recheck",
-    ]  # fmt: skip
-    assert list(RECIPES[recipe]) == order + (["bias_correction", "recheck"] if recipe.endswith("+bc") else [])
+    scales, *options = recipe.split("+")
+    first = {"cle": ["cross_layer_equalization"], "cle2": ["cross_layer_equalization_pow2"]}
+    first["dfq"] = ["cross_layer_equalization", "bias_absorption"]
+    last = {"bc": ["bias_correction", "recheck"]}
+    last["analytic"] = last["dfq"] = ["analytic_bias_correction", "recheck"]
+    order = ["zero_dead_channels"] + [name for option in options for name in first.get(option, [])]
+    order += ["activation_ranges", "fuse_additions", "tie_residual_scales", f"{scales}_scales"]
+    order += ["round_weights", "recheck"] + [name for option in options for name in last.get(option, [])]
+    assert list(RECIPES[recipe]) == order and all(option in first | last for option in options)
 
 
 def test_a_recheck_that_never_passes_ends_after_its_rounds(monkeypatch):
