@@ -27,7 +27,7 @@ from quant.passes.bias_correction import bias_correction
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.dead_channels import zero_dead_channels
 from quant.passes.recheck import recheck
-from quant.passes.rounding import round_weights
+from quant.passes.rounding import round_weights, round_weights_keeping_sums
 from quant.passes.weight_scales import channelwise_scales, layerwise_scales, wes_scales
 from quant.plan import Options, Plan
 
@@ -36,20 +36,23 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
     for function in (
         zero_dead_channels, cross_layer_equalization, cross_layer_equalization_pow2, bias_absorption,
         activation_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales, channelwise_scales,
-        round_weights, bias_correction, analytic_bias_correction, recheck,
+        round_weights, round_weights_keeping_sums, bias_correction, analytic_bias_correction, recheck,
     )
 }
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
 CLE, CLE_POW2 = ("cross_layer_equalization",), ("cross_layer_equalization_pow2",)
+SUMS = "round_weights_keeping_sums"
 DFQ = ("cross_layer_equalization", "bias_absorption")
 BC, ANALYTIC = ("bias_correction", "recheck"), ("analytic_bias_correction", "recheck")
 REPEAT_FROM = "tie_residual_scales"
 REPEATS = 3  # rounds of the re-check
 
 
-def _recipe(scales: str, last: tuple[str, ...] = (), *, first: tuple[str, ...] = ()) -> tuple[str, ...]:
+def _recipe(
+    scales: str, last: tuple[str, ...] = (), *, first: tuple[str, ...] = (), rounding: str = "round_weights"
+) -> tuple[str, ...]:
     """first: passes over the float network; last: after the weights are rounded."""
-    return ("zero_dead_channels", *first, *RANGES, scales, "round_weights", "recheck", *last)
+    return ("zero_dead_channels", *first, *RANGES, scales, rounding, "recheck", *last)
 
 
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -61,12 +64,15 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "wes": _recipe("wes_scales"),
     "wes+bc": _recipe("wes_scales", BC),
     "wes+analytic": _recipe("wes_scales", ANALYTIC),
+    "wes+sum": _recipe("wes_scales", rounding=SUMS),
+    "wes+sum+bc": _recipe("wes_scales", BC, rounding=SUMS),
     "wes+cle": _recipe("wes_scales", first=CLE),
     "wes+cle+bc": _recipe("wes_scales", BC, first=CLE),
     "wes+cle2+bc": _recipe("wes_scales", BC, first=CLE_POW2),
     "wes+dfq": _recipe("wes_scales", ANALYTIC, first=DFQ),
     "channelwise": _recipe("channelwise_scales"),
     "channelwise+bc": _recipe("channelwise_scales", BC),
+    "channelwise+sum": _recipe("channelwise_scales", rounding=SUMS),
     "channelwise+cle+bc": _recipe("channelwise_scales", BC, first=CLE),
 }
 Progress = Callable[[str, int], None]
