@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from quant import fashion
+from quant.evaluate import compare_scores, float_scores, scores
 from quant.graph import Conv
 from quant.graph_run import run_graph
 from quant.images import Images
+from quant.recipe import quantize
 from quant.stress import curves, inverse_cle, plot, silent_outliers
 from quant.weights import channel_ranges, saturated_channels
 
@@ -73,3 +75,17 @@ def test_silent_outliers_as_integers_layerwise_collapses_and_wes_holds(graph):
     plot({"silent outliers, integers": found}, SILENT, BUILD / "stress_silent.png")
     plain, layerwise, wes = (np.array(curve.top1) for curve in found)
     assert np.ptp(plain) == 0 and layerwise[-1] <= CHANCE and (wes >= plain - 3).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_with_equalization_the_shift_scaler_holds_on_integers_where_layerwise_is_at_chance(graph, seed):
+    data = fashion.data()
+    changed, pixels = inverse_cle(graph, 12, seed), Images(data.images, fashion.SHAPE, fashion.PREPROCESSING)
+    plain = compare_scores(float_scores(changed, pixels), data.labels).top1
+    found = {}
+    for recipe, count in (("layerwise", IMAGES), ("wes+cle+bc", len(data.labels))):
+        network = quantize(changed, data.calibration[:64], recipe=recipe, preprocessing=fashion.PREPROCESSING)
+        images = Images(data.images[:count], fashion.SHAPE, fashion.PREPROCESSING)
+        found[recipe] = compare_scores(scores(network, images), data.labels[:count]).top1
+    print(f"k = 12, seed {seed}: float {plain}, {found}")
+    assert found["layerwise"] <= CHANCE and found["wes+cle+bc"] >= plain - 0.5
