@@ -44,9 +44,11 @@ def real(name: str, value: Any, *, positive: bool = False) -> float:
 
 
 def text(name: str, value: Any) -> str:
-    """`value` as a string that is not empty."""
+    """`value` as a string that is not empty and that UTF-8 can hold (a file name of other bytes it cannot)."""
     if not isinstance(value, str) or not value:
         raise WesnpuError(f"{name} is {value!r}: must be a string that is not empty")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise WesnpuError(f"{name} is {value!r}: must be text that UTF-8 can hold")
     return value
 
 

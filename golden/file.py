@@ -45,8 +45,9 @@ def encode_network(network: Network) -> bytes:
     header = {"format": FORMAT, "version": VERSION, "network": record}
     try:
         text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text.encode()
     except (TypeError, ValueError) as error:
-        raise WesnpuError(f"network {network.name}: provenance must hold JSON values only: {error}") from None
+        raise WesnpuError(f"network {network.name}: provenance must hold JSON values only, in UTF-8: {error}") from None
     entries = {HEADER: _array_bytes(_text_array(text))}
     entries |= {f"{name}.npy": _array_bytes(array) for name, array in arrays.items()}
     entries[DIGEST] = _array_bytes(_text_array(_digest(entries)))

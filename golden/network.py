@@ -74,6 +74,8 @@ class Network:
         for name in ("outputs", "labels", "host_tail"):
             if not all(isinstance(item, str) for item in getattr(self, name)):
                 raise WesnpuError(f"{name} is {getattr(self, name)!r}: must hold strings only")
+        if not isinstance(self.provenance, dict):
+            raise WesnpuError(f"provenance is {self.provenance!r}: must be a dict of JSON values")
         put(self, "tensors", dict(self.tensors))
         put(self, "guard_bits", check.integer("guard_bits", self.guard_bits, 0, GUARD_BITS_MAX))
         self._check_tensors()

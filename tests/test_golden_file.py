@@ -251,10 +251,17 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(saved: Path, monkeypa
 
 
 def test_what_json_cannot_hold_is_refused(tmp_path: Path) -> None:
-    for value in ({1, 2}, float("nan"), np.int64(3)):
+    for value in ({1, 2}, float("nan"), np.int64(3), "\udce9.onnx"):
         with pytest.raises(WesnpuError, match="provenance must hold JSON values only"):
             save_network(replace(sample_network(), provenance={"x": value}), tmp_path / "net.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_provenance_and_names_of_other_kinds_are_refused() -> None:
+    with pytest.raises(WesnpuError, match="provenance is \\[1\\]: must be a dict"):
+        replace(sample_network(), provenance=[1])
+    with pytest.raises(WesnpuError, match="network name is .*must be text that UTF-8 can hold"):
+        replace(sample_network(), name="\udce9")
 
 
 def test_unknown_requantizers_are_refused(tmp_path: Path) -> None:
