@@ -4,10 +4,7 @@ Weights are int8 with one scale per output channel (s_w 2^-n_c), biases int32 an
 input is not in them), a clamp is an explicit Relu or Clip, a residual a float Add before the one QuantizeLinear.
 """
 
-import os
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -144,15 +141,6 @@ def export_layer(network: Network, layer: ConvLayer, *, activations: ActivationT
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(activations))
     inputs = [_info(f"{tensor.name}:q", kind, tensor) for tensor in tensors]
     return _model(writer, layer.name, inputs, [_info(f"{target.name}:q", kind, target)])
-
-
-def save_qdq(network: Network, path: str | Path, *, activations: ActivationType = "uint8") -> None:
-    """Write the model to a temporary file beside `path`, then rename it."""
-    path = Path(path)
-    data = export_qdq(network, activations=activations).SerializeToString(deterministic=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    os.replace(file.name, path)
 
 
 def _input_name(network: Network) -> str:

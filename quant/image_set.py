@@ -68,7 +68,7 @@ class ImageSet:
     def subset(self, indices: Sequence[int]) -> "ImageSet":
         """The images of the given indices, in that order."""
         names, labels = [self.names[i] for i in indices], [self.labels[i] for i in indices]
-        return ImageSet(names, labels, [self.sources[i] for i in indices], self.how)
+        return ImageSet(names, labels, [self.sources[i] for i in indices], self.how, self.ignored)
 
     def _open(self, name: str, source: Path | np.ndarray) -> Image.Image | None:
         try:
@@ -84,8 +84,12 @@ class ImageSet:
             return None
 
 
-def open_images(path: str | Path, how: Preprocessing, *, classes: Sequence[str] = ()) -> ImageSet:
-    """The images at `path`: an .npz file (images, labels), a folder, or one picture. WesnpuError when there are none.
+def open_images(
+    path: str | Path, how: Preprocessing, *, classes: Sequence[str] = (), array: str = "images"
+) -> ImageSet:
+    """The images at `path`: an .npz file, a folder, or one picture. WesnpuError when there are none.
+
+    array: which array of an .npz file; only those of `images` have labels, its array `labels`.
 
     Labels in a folder: of `CLASS/picture` the leading integer of CLASS, else its index in `classes`, else its rank
     among the folder's sorted subfolders; of a picture right in the folder the leading integer of its file name.
@@ -94,14 +98,14 @@ def open_images(path: str | Path, how: Preprocessing, *, classes: Sequence[str] 
     if path.is_dir():
         return _folder(path, how, classes)
     if path.suffix == ".npz":
-        return _archive(path, how)
+        return _archive(path, how, array)
     if not path.is_file():
         raise WesnpuError(f"{path}: no such file or folder")
     return ImageSet([path.name], [_leading(path.name)], [path], how)
 
 
 def _folder(path: Path, how: Preprocessing, classes: Sequence[str]) -> ImageSet:
-    files = sorted(p for p in path.rglob("*") if p.is_file())
+    files = sorted(p for p in path.rglob("*") if p.is_file() or (p.is_symlink() and not p.exists()))
     pictures = [p for p in files if p.suffix.lower() in SUFFIXES]
     if not pictures:
         raise WesnpuError(f"{path}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
@@ -123,28 +127,29 @@ def _leading(name: str) -> int | None:
     return int(digits.group()) if digits else None
 
 
-def _archive(path: Path, how: Preprocessing) -> ImageSet:
+def _archive(path: Path, how: Preprocessing, array: str) -> ImageSet:
+    wanted = ("images", "labels") if array == "images" else (array,)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            arrays = {key: data[key] for key in ("images", "labels") if key in data}
+            known, arrays = ", ".join(data), {key: data[key] for key in wanted if key in data}
     except (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise WesnpuError(f"{path}: cannot be read as .npz ({error})") from error
-    images = _uint8_images(path, arrays.get("images"))
-    labels = arrays.get("labels")
+    if array not in arrays:
+        raise WesnpuError(f"{path}: has no array {array!r}; it has {known or 'none'}")
+    images, labels = _uint8_images(path, array, arrays[array]), arrays.get("labels") if len(wanted) > 1 else None
     if labels is not None and (labels.shape != (len(images),) or labels.dtype.kind not in "ui"):
         raise WesnpuError(f"{path}: labels {labels.dtype}{labels.shape}; expected ({len(images)},) integers")
-    names = [f"{path.name}[{i}]" for i in range(len(images))]
+    name = path.name if array == "images" else f"{path.name}:{array}"
+    names = [f"{name}[{i}]" for i in range(len(images))]
     return ImageSet(names, [None] * len(images) if labels is None else [int(v) for v in labels], list(images), how)
 
 
-def _uint8_images(path: Path, images: np.ndarray | None) -> np.ndarray:
-    if images is None:
-        raise WesnpuError(f"{path}: has no array 'images'")
+def _uint8_images(path: Path, name: str, images: np.ndarray) -> np.ndarray:
     if images.ndim == 4 and images.shape[3] == 1:
         images = images[..., 0]
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
         expected = "uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3)"
-        raise WesnpuError(f"{path}: images {images.dtype}{images.shape}; expected {expected}")
+        raise WesnpuError(f"{path}: {name} {images.dtype}{images.shape}; expected {expected}")
     if not images.size:
-        raise WesnpuError(f"{path}: images is empty {images.shape}")
+        raise WesnpuError(f"{path}: {name} is empty {images.shape}")
     return images

@@ -8,12 +8,16 @@ import numpy as np
 from golden.errors import WesnpuError
 from golden.requantize import EXPONENT_MAX
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 CHANNEL_SHIFTS = (31, 54)  # k_c of golden.channel_multiplier with a 32-bit multiplier
 
 
 def smallest_output_scale(input_scale: float, weight_scale: float) -> float:
-    """The smallest float s_y with s_x s_w / s_y < 1, by exact arithmetic."""
+    """The smallest float s_y with s_x s_w / s_y < 1, by exact arithmetic; WesnpuError where that exceeds float32."""
     product = Fraction(input_scale) * Fraction(weight_scale)
+    if product >= Fraction(FLOAT32_MAX):
+        sizes = f"s_x {input_scale:.4g} and s_w {weight_scale:.4g}"
+        raise WesnpuError(f"scales {sizes}: their product must be below {FLOAT32_MAX:.4g}, weights are too large")
     scale = float(product)
     return scale if Fraction(scale) > product else math.nextafter(scale, math.inf)
 

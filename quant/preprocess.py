@@ -29,7 +29,8 @@ def pixels(image: Image.Image, how: Preprocessing, name: str = "image") -> np.nd
 def normalise(array: np.ndarray, how: Preprocessing) -> np.ndarray:
     """(pixel / value_range - mean) / std per channel, in float64, then float32."""
     mean, std = (np.reshape(np.asarray(v, dtype=np.float64), (-1, 1, 1)) for v in (how.mean, how.std))
-    return ((array / how.value_range - mean) / std).astype(np.float32)
+    with np.errstate(over="ignore"):  # infinite inputs are refused by calibration, which names the tensor
+        return ((array / how.value_range - mean) / std).astype(np.float32)
 
 
 def _resized(image: Image.Image, how: Preprocessing) -> Image.Image:

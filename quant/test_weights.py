@@ -163,6 +163,12 @@ def test_a_multiplier_just_below_1_takes_the_largest_and_1_is_refused_with_a_sca
         layer_multiplier(0.3, 0.7, math.nextafter(needed, 0), "a")
 
 
+@pytest.mark.parametrize("size", [1e20, 1e200])
+def test_scales_whose_product_no_float32_holds_are_refused(size):
+    with pytest.raises(WesnpuError, match="their product must be below 3.403e.38"):
+        smallest_output_scale(size, size)
+
+
 def test_channel_multipliers_are_exact_to_31_bits_and_refuse_1():
     scales = np.array([0.9, 1e-3, 2e-6])
     multiplier, shift = channel_multipliers(1.0, scales, 1.0, "a")
