@@ -100,6 +100,34 @@ def test_an_unreadable_image_is_named_and_counted(tmp_path: Path, model: Path, i
     assert "5 images" in done.stdout
 
 
+def test_a_broken_link_and_a_file_of_another_kind_are_told(tmp_path: Path, model: Path, images: Path) -> None:
+    (images / "3_3.png").unlink()
+    (images / "3_3.png").symlink_to(tmp_path / "nowhere.png")
+    (images / "4.heic").write_bytes(b"")
+    done = run("quantize", model, "--calib", images, "-o", tmp_path / "net.npz")
+    assert done.exit_code == 0
+    assert "unreadable: 3_3.png" in done.stderr and "1 of 6 images are unreadable" in done.stderr
+    assert "left out: 1, the first 4.heic" in done.stderr
+
+
+def test_labels_that_are_no_class_are_told(tmp_path: Path, model: Path, images: Path) -> None:
+    network = tmp_path / "net.npz"
+    assert run("quantize", model, "--calib", images, "-o", network).exit_code == 0
+    (images / "1_1.png").rename(images / "4_1.png")
+    (images / "2_2.png").rename(images / "99999999999999999999_2.png")
+    done = run("eval", network, "--images", images)
+    assert done.exit_code == 0
+    assert "2 labels are not in 0..3 and count as missing, the first is 4" in done.stderr
+    assert "2 images have no label" in done.stderr and "of 4)" in done.stdout
+
+
+def test_weights_too_large_for_any_scale(tmp_path: Path, images: Path) -> None:
+    model = float_model(tmp_path / "huge.onnx", weight=np.full((4, 1, 3, 3), 3e38))
+    done = run("quantize", model, "--calib", images, "-o", tmp_path / "net.npz")
+    assert done.exit_code == 2 and done.stderr.splitlines()[-1].startswith("error: ")
+    assert not (tmp_path / "net.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("arrays", "naming"),
     [
@@ -124,6 +152,28 @@ def test_a_file_that_is_no_archive(content: bytes, array: str, tmp_path: Path, m
     quantize_refused(tmp_path, model, "--calib", f"{tmp_path / 'set.npz'}{array}", naming=["set.npz"])
 
 
+@pytest.mark.parametrize("channels", [2, 4, 5])
+@pytest.mark.parametrize("array", ["images", "other"])
+def test_arrays_of_other_channels(channels: int, array: str, tmp_path: Path, model: Path) -> None:
+    np.savez(tmp_path / "set.npz", **{array: np.zeros((2, SIZE, SIZE, channels), np.uint8)})  # type: ignore[arg-type]
+    naming = ["set.npz", array, f"(2, 8, 8, {channels})"]
+    quantize_refused(tmp_path, model, "--calib", f"{tmp_path / 'set.npz'}:{array}", naming=naming)
+
+
+@pytest.mark.parametrize("array", ["", ":images", ":other"])
+@pytest.mark.parametrize("damage", ["truncated", "one array"])
+def test_archives_that_are_damaged(damage: str, array: str, tmp_path: Path, model: Path) -> None:
+    path = tmp_path / "set.npz"
+    zeros = np.zeros((2, SIZE, SIZE), np.uint8)
+    np.savez(path, images=zeros, other=zeros)
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-40])
+    else:
+        with path.open("wb") as file:
+            np.save(file, zeros)
+    quantize_refused(tmp_path, model, "--calib", f"{path}{array}", naming=["set.npz"])
+
+
 def test_an_array_that_is_not_there(tmp_path: Path, model: Path) -> None:
     np.savez(tmp_path / "set.npz", images=np.zeros((2, SIZE, SIZE), np.uint8))
     quantize_refused(tmp_path, model, "--calib", f"{tmp_path / 'set.npz'}:others", naming=["others", "it has images"])
@@ -141,10 +191,12 @@ def test_an_array_that_is_not_there(tmp_path: Path, model: Path) -> None:
         ("--mean", "a,b", ["--mean", "a,b"]),
         ("--mean", "1,2", ["mean"]),
         ("--std", "0", ["std"]),
+        ("--std", "1e-300", ["image", "infinite"]),
         ("--value-range", 0, ["value_range"]),
         ("--channel-order", "RGB", ["--channel-order", "1 channels"]),
         ("--layout", "NHWC", ["--layout", "NCHW"]),
         ("--labels", "nowhere.txt", ["nowhere.txt"]),
+        ("--labels", __file__, ["class names", "4 classes"]),
     ],
 )
 def test_options_out_of_range(
@@ -156,6 +208,15 @@ def test_options_out_of_range(
 def test_output_where_nothing_can_be_written(tmp_path: Path, model: Path, images: Path) -> None:
     for folder in ("/proc/self", str(model)):
         refused("quantize", model, "--calib", images, "-o", f"{folder}/net.npz", naming=[f"{folder}/net.npz"])
+
+
+def test_output_that_is_the_input_is_left_alone(tmp_path: Path, model: Path, images: Path) -> None:
+    before = model.read_bytes()
+    refused("quantize", model, "--calib", images, "-o", model, naming=["tiny.onnx", "input itself"])
+    assert model.read_bytes() == before
+    network = tmp_path / "net.npz"
+    assert run("quantize", model, "--calib", images, "-o", network).exit_code == 0
+    refused("export-qdq", network, "-o", tmp_path / "." / "net.npz", naming=["net.npz", "input itself"])
 
 
 def test_output_that_is_no_file_is_left_alone(tmp_path: Path, model: Path, images: Path) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from golden.errors import WesnpuError
 
 
-def check_output(path: Path) -> None:
-    """Refuse early, before any work, a path that no file can be put at; WesnpuError names it."""
+def check_output(path: Path, *sources: Path) -> None:
+    """Refuse early, before any work, a path that no file can be put at or that is one of `sources`; WesnpuError."""
+    if any(path.exists() and source.exists() and path.samefile(source) for source in sources):
+        raise WesnpuError(f"{path} cannot be written: it is the input itself")
     if path.exists() and not path.is_file():
         raise WesnpuError(f"{path} cannot be written: it is a folder or a device")
     folder = next(parent for parent in path.absolute().parents if parent.exists())

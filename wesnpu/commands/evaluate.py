@@ -1,5 +1,7 @@
 """``wesnpu eval``: a quantized network on images, in exact integers, beside the float network it came from."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +33,21 @@ def evaluate(
     quantized = load_network(network)
     how = preprocessing_of(quantized, network)
     graph = float_graph(quantized, float_model) if float_model is not None else None
-    pictures = read_pictures(images, how, limit=limit, classes=quantized.labels)
+    pictures = known_labels(quantized, read_pictures(images, how, limit=limit, classes=quantized.labels))
     with console.progress("integers", len(pictures.images)) as update:
         found = scores(quantized, pictures.images, workers=workers, progress=update).argmax(axis=1)
     reference = None if graph is None else float_scores(graph, pictures.images).argmax(axis=1)
     show(quantized, pictures, found, reference)
+
+
+def known_labels(network: Network, pictures: Pictures) -> Pictures:
+    """The pictures; labels that are no class of the network are told and taken as missing."""
+    classes = math.prod(network.tensors[network.outputs[0]].shape)
+    strange = [int(label) for label in pictures.labels if label >= classes]
+    if not strange:
+        return pictures
+    console.note(f"{len(strange)} labels are not in 0..{classes - 1} and count as missing, the first is {strange[0]}")
+    return replace(pictures, labels=np.where(pictures.labels < classes, pictures.labels, -1))
 
 
 def preprocessing_of(network: Network, path: Path) -> Preprocessing:

@@ -29,7 +29,7 @@ def export(
     """Write a quantized network as QuantizeLinear/DequantizeLinear ONNX; with --compare tell onnxruntime's distance."""
     if activations not in get_args(ActivationType):
         raise WesnpuError(f"--activations is {activations!r}: must be one of {', '.join(get_args(ActivationType))}")
-    check_output(output)
+    check_output(output, network)
     kind = cast(ActivationType, activations)
     quantized = load_network(network)
     model = export_qdq(quantized, activations=kind).SerializeToString(deterministic=True)

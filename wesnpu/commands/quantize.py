@@ -1,5 +1,6 @@
 """``wesnpu quantize``: from a float network and calibration images to a quantized network file."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +44,7 @@ def quantize(
     layout: options.Layout = None,
 ) -> None:
     """Quantize a float ONNX network with calibration images."""
-    check_output(output)
+    check_output(output, model)
     imported = import_onnx(model, shape=options.sizes(shape))
     how = options.preprocessing(
         imported.graph.shapes[imported.graph.input],
@@ -54,6 +55,7 @@ def quantize(
         resize=resize,
         layout=input_layout(imported, layout),
     )
+    names = class_names(labels, imported)
     pictures = read_pictures(calib, how, limit=limit)
     with console.passes() as update:
         network = run_recipe(
@@ -64,7 +66,7 @@ def quantize(
             guard_bits=guard_bits,
             weight_bits=weight_bits,
             preprocessing=how,
-            labels=class_names(labels),
+            labels=names,
             progress=update,
         )
     network = replace(network, name=model.stem)
@@ -80,14 +82,19 @@ def input_layout(imported: Imported, asked: str | None) -> str:
     return found
 
 
-def class_names(path: Path | None) -> tuple[str, ...]:
-    """Lines of a text file, none for None; WesnpuError when it cannot be read."""
+def class_names(path: Path | None, imported: Imported) -> tuple[str, ...]:
+    """Lines of a text file, none for None; WesnpuError when it cannot be read or has not one for every class."""
     if path is None:
         return ()
     try:
-        return tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise WesnpuError(f"{path}: class names cannot be read: {error}") from error
+    graph = imported.graph
+    classes = math.prod(graph.shapes[graph.outputs[0]])
+    if len(names) != classes:
+        raise WesnpuError(f"{path}: holds {len(names)} class names: the network has {classes} classes")
+    return names
 
 
 def tell(network: Network, path: Path) -> None:
