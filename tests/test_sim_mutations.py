@@ -1,0 +1,17 @@
+"""Planted bugs: every one is caught by the bench that must catch it, with its place."""
+
+import pytest
+
+from sim.mutations.__main__ import judge
+from sim.mutations.catalogue import MUTATIONS
+
+
+def test_enough_bugs_are_planted():
+    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 25
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_planted_bug_is_caught(mutation):
+    verdict = judge(mutation)
+    assert verdict.caught and verdict.placed, f"{mutation.name}: {verdict.report or 'survived'}"
