@@ -28,15 +28,16 @@ from quant.passes.cross_layer_equalization import cross_layer_equalization, cros
 from quant.passes.dead_channels import zero_dead_channels
 from quant.passes.recheck import recheck
 from quant.passes.rounding import round_weights, round_weights_keeping_sums
-from quant.passes.weight_scales import channelwise_scales, layerwise_scales, wes_scales
+from quant.passes.weight_scales import channelwise_scales, layerwise_scales, wes_phase_scales, wes_scales
 from quant.plan import Options, Plan
 
 PASSES: dict[str, Callable[[Plan], Any]] = {
     function.__name__: function
     for function in (
         zero_dead_channels, cross_layer_equalization, cross_layer_equalization_pow2, bias_absorption,
-        activation_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales, channelwise_scales,
-        round_weights, round_weights_keeping_sums, bias_correction, analytic_bias_correction, recheck,
+        activation_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales, wes_phase_scales,
+        channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction, analytic_bias_correction,
+        recheck,
     )
 }
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
@@ -64,6 +65,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "wes": _recipe("wes_scales"),
     "wes+bc": _recipe("wes_scales", BC),
     "wes+analytic": _recipe("wes_scales", ANALYTIC),
+    "wes+phase": _recipe("wes_phase_scales"),
+    "wes+phase+sum": _recipe("wes_phase_scales", rounding=SUMS),
     "wes+sum": _recipe("wes_scales", rounding=SUMS),
     "wes+sum+bc": _recipe("wes_scales", BC, rounding=SUMS),
     "wes+cle": _recipe("wes_scales", first=CLE),

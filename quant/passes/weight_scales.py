@@ -6,6 +6,7 @@ import numpy as np
 
 from golden.errors import WesnpuError
 from quant.operations import FIXED_CODE, Operation
+from quant.phase_search import best_phase
 from quant.plan import Plan
 from quant.weights import (
     WeightCodes,
@@ -25,12 +26,22 @@ SMALLEST_MULTIPLIER = 2.0**-17  # m with M = 2^15 and e = 16
 
 def layerwise_scales(plan: Plan) -> None:
     """One scale per layer, all n_c = 0."""
-    _each(plan, lambda operation, ranges: np.zeros(len(ranges), np.uint8))
+    _each(plan, lambda operation, ranges: (_plain_scale(plan, ranges), np.zeros(len(ranges), np.uint8)))
 
 
 def wes_scales(plan: Plan) -> None:
     """One scale per layer and n_c = floor(log2(max_c r_c / r_c)) in 0..15, lowered where the bias needs it."""
-    _each(plan, lambda operation, ranges: _limited(plan, operation, equalizing_shifts(ranges)))
+    _each(plan, lambda operation, ranges: (_plain_scale(plan, ranges), equalizing_shifts(ranges)))
+    _note_saturated(plan)
+
+
+def wes_phase_scales(plan: Plan) -> None:
+    """WES with the layer scale chosen within its octave (quant.phase_search), lowered likewise."""
+    _each(plan, lambda operation, ranges: best_phase(operation.weight, plan.options.weight_bits))
+    _note_saturated(plan)
+
+
+def _note_saturated(plan: Plan) -> None:
     for operation in plan.operations:
         count = saturated_channels(channel_ranges(operation.weight))
         if count and operation.kind == "conv":
@@ -51,15 +62,22 @@ def channelwise_scales(plan: Plan) -> None:
         fit_bias(plan, operation, HEADROOM)
 
 
-def _each(plan: Plan, shifts: Callable[[Operation, np.ndarray], np.ndarray]) -> None:
+def _plain_scale(plan: Plan, ranges: np.ndarray) -> float:
+    return layer_scale(float(ranges.max()), plan.options.weight_bits)
+
+
+def _each(plan: Plan, choose: Callable[[Operation, np.ndarray], tuple[float, np.ndarray]]) -> None:
+    """choose: layer scale and shifts of a convolution that is not all zero, from its channels' ranges."""
     for operation in plan.operations:
         if operation.kind != "conv":
             _fixed(plan, operation)
             continue
         ranges, bits = _ranges(operation), plan.options.weight_bits
-        largest = float(ranges.max())
-        scale = layer_scale(largest, bits) if largest > 0 else _dead_scale(plan, operation)
-        weights = WeightCodes(np.zeros(operation.weight.shape, np.int8), scale, shifts(operation, ranges), None, bits)
+        scale, shift = _dead_scale(plan, operation), np.zeros(len(ranges), np.uint8)
+        if ranges.any():
+            scale, shift = choose(operation, ranges)
+        shift = _limited(plan, operation, shift)
+        weights = WeightCodes(np.zeros(operation.weight.shape, np.int8), scale, shift, None, bits)
         plan.codes[operation.name] = recode(operation.weight, weights)
         fit_exponent(plan, operation)
         fit_bias(plan, operation, HEADROOM)
