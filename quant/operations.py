@@ -53,9 +53,10 @@ def fuse(graph: Graph, scales: dict[str, Scale]) -> list[Operation]:
 def operation(node: Conv | Pool, graph: Graph) -> Operation:
     """A convolution or pooling as an operation."""
     if isinstance(node, Conv):
+        weight, padding = within_kernel(np.array(node.weight, np.float64), node.padding)
         return Operation(
-            node.name, "conv", node.input, node.output, node.depthwise, np.array(node.weight, np.float64),
-            np.array(node.bias, np.float64), node.stride, node.padding, node.activation,
+            node.name, "conv", node.input, node.output, node.depthwise, weight, np.array(node.bias, np.float64),
+            node.stride, padding, node.activation,
         )
     channels, size = graph.shapes[node.output][0], node.kernel[0] * node.kernel[1]
     weight = np.full((channels, 1, *node.kernel), 1.0 / size)
@@ -63,6 +64,20 @@ def operation(node: Conv | Pool, graph: Graph) -> Operation:
     return Operation(
         node.name, "pool", node.input, node.output, True, weight, bias, node.stride, node.padding, node.activation
     )
+
+
+def within_kernel(
+    weight: np.ndarray, padding: tuple[int, int, int, int]
+) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """Weight (O, I, KH, KW) and padding that compute the same with every pad less than the kernel, by zero taps.
+
+    Taps before the kernel make room for the padding after it, and the other way round.
+    """
+    (top, left, bottom, right), (height, width) = padding, weight.shape[2:]
+    above, below = max(0, bottom - height + 1), max(0, top - height + 1)
+    before, after = max(0, right - width + 1), max(0, left - width + 1)
+    wider = np.pad(weight, ((0, 0), (0, 0), (above, below), (before, after)))
+    return wider, (top + above, left + before, bottom + below, right + after)
 
 
 def _readers(graph: Graph) -> dict[str, int]:
