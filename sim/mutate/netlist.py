@@ -1,16 +1,18 @@
 """One netlist with all mutants: yosys draws them on the compute path, an added input `mutsel` chooses one (0: none)."""
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from compiler.config import EngineConfig
 from golden.errors import WesnpuError
 from rtl.check_verilog import RUN_YOSYS
-from sim.build import BENCH_SOURCES, CACHE, ROOT, Build, bench_configuration, build_sources, engine_verilog, locked
+from sim import build as simulator
+from sim.build import BENCH_SOURCES, CACHE, Build, bench_configuration, build_sources, engine_verilog, locked
 
 # Small memories and tiles, yet every unit: two pixels, results requantized in two turns, windows of 3 columns.
 CONFIG = EngineConfig(
@@ -70,13 +72,15 @@ def _yosys(folder: Path, script: str) -> None:
         raise WesnpuError(f"yosys failed in {folder}: {(run.stdout + run.stderr).strip()[-400:]}")
 
 
-def draw(folder: Path, verilog: Path, count: int, seed: int) -> list[Mutant]:
+def draw(folder: Path, verilog: str, count: int, seed: int) -> list[Mutant]:
     """`count` mutants of the compute path, even over cells; leaves the netlist in base.il of `folder`.
 
-    Dead logic and constants are removed first (`opt`): a mutant there could change nothing.
+    Dead logic and constants are removed (`opt`) and the write ports of the slices of a word become one (`memory_share`)
+    first: a mutant of a bit that no slice writes could change nothing.
     """
+    (folder / "engine.v").write_text(verilog)  # its name is part of every cell's
     _yosys(folder, (
-        f"read_verilog -sv {verilog}\nhierarchy -top wesnpu\nproc\nopt\nwrite_rtlil base.il\n"
+        f"read_verilog -sv engine.v\nhierarchy -top wesnpu\nproc\nopt\nmemory_share\nopt\nwrite_rtlil base.il\n"
         f"select -set path {' '.join(COMPUTE_PATH)}\nmutate -list {count + SPARE} -seed {seed} -o list.txt @path\n"
     ))
     drawn = [Mutant(0, line) for line in (folder / "list.txt").read_text().splitlines() if line.startswith("mutate ")]
@@ -97,15 +101,24 @@ def plant(folder: Path, mutants: list[Mutant]) -> Path:
 
 def mutant_build(count: int, seed: int) -> tuple[list[Mutant], Build]:
     """The mutants and the one simulator that holds them all; both cached by content."""
-    verilog = engine_verilog(CONFIG)
-    text = Path(__file__).read_bytes() + verilog.read_bytes() + f"{count} {seed}".encode()
-    folder = CACHE / f"mutants-{hashlib.sha256(text).hexdigest()[:16]}"
+    verilog = engine_verilog(CONFIG).read_text()
+    text = f"{Path(__file__).read_text()}{verilog}{simulator.tool_versions()}{count} {seed}"
+    folder = CACHE / f"mutants-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    kept = folder / "mutants.json"
     with locked(folder):
         folder.mkdir(exist_ok=True)
-        mutants = draw(folder, verilog, count, seed)
-        netlist = plant(folder, mutants)
+        if not kept.exists():
+            mutants = draw(folder, verilog, count, seed)
+            plant(folder, mutants)
+            kept.write_text(json.dumps([asdict(one) for one in mutants]))
+    mutants = [Mutant(**one) for one in json.loads(kept.read_text())]
+    return mutants, build_mutants(folder / "mutants.v")
+
+
+def build_mutants(netlist: Path) -> Build:
+    """The bench around the engine of `netlist`, with `mutsel` read from mutsel.txt in the folder of the simulation."""
     extra = bench_configuration(CONFIG, netlist.read_text(), "wesnpu")
     declaration = BENCH_MUTSEL.strip().replace("\n", " \\\n")
     extra = extra.replace("`define BENCH_INSTANCE ", f"`define BENCH_INSTANCE {declaration} \\\n")
-    sources = [netlist, *(ROOT / "sim" / "verilog" / name for name in BENCH_SOURCES)]
-    return mutants, build_sources(sources, "bench", extra=extra)
+    sources = [netlist, *(simulator.ROOT / "sim" / "verilog" / name for name in BENCH_SOURCES)]
+    return build_sources(sources, "bench", extra=extra)
