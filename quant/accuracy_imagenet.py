@@ -33,6 +33,7 @@ from quant.recipe import RECIPES, quantize
 PREPROCESSING = Preprocessing(224, 224, "RGB", mean=(127.0,), std=(128.0,))
 MODEL = Path(os.environ.get("WESNPU_CACHE") or Path.home() / ".cache" / "wesnpu") / "efficientnet_lite0.onnx"
 CALIBRATION_IMAGES, DRAWS = 64, 3
+TABLE = ("layerwise", "wes", "wes+bc", "wes+sum", "wes+sum+bc", "channelwise")  # rows unless others are asked for
 Result = tuple[float, float]  # top-1 and agreement, percent
 
 
@@ -190,8 +191,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", default=os.environ.get("WESNPU_IMAGENET"), help="folder of labelled crops")
     parser.add_argument("--model", type=Path, default=MODEL, help="made by 'python -m models.build efficientnet_lite0'")
-    parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=list(RECIPES))
-    parser.add_argument("--observers", nargs="+", default=["minmax", "percentile"])
+    parser.add_argument("--recipes", nargs="+", default=list(TABLE), choices=list(RECIPES))
+    parser.add_argument("--observers", nargs="+", default=["minmax"])
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--state", type=Path, default=Path("build/accuracy_imagenet.json"))

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from quant.graph import Activation, Add, Conv, Graph
+from quant.graph import Activation, Add, Conv, Graph, Node, Pool
 
 Moments = tuple[np.ndarray, np.ndarray]  # mean and variance per channel, float64 (C,)
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -56,20 +56,42 @@ def _end(bound: float, share: np.ndarray, power: int = 1) -> np.ndarray:
 
 
 def tensor_moments(graph: Graph) -> dict[str, Moments]:
-    """Moments of every tensor whose distribution BatchNormalization tells; others are left out.
+    """Moments of every tensor whose distribution BatchNormalization tells, after its clamp; others are left out."""
+    before = moments_before_clamp(graph)
+    clamps = {node.output: node.activation for node in graph.nodes}
+    return {name: _clamped(moments, clamps[name]) for name, moments in before.items()}
 
-    Poolings keep the mean of their input (their variance is an upper bound); additions without a clamp add means and,
-    taking operands as independent, variances. Padding is not looked at.
+
+def moments_before_clamp(graph: Graph) -> dict[str, Moments]:
+    """Moments before the clamp; a tensor is taken as a normal variable per channel, its parts as independent.
+
+    A convolution without BatchNormalization and an addition take theirs from their inputs where those are known.
+    Poolings keep the moments of their input, whose variance is an upper bound. Padding is not looked at.
     """
-    found: dict[str, Moments] = {}
+    before: dict[str, Moments] = {}
+    after: dict[str, Moments] = {}
     for node in graph.nodes:
-        if isinstance(node, Conv):
-            if node.batch_norm is not None:
-                norm = node.batch_norm
-                found[node.output] = clamped_normal(norm.beta, np.abs(norm.gamma), node.activation)
-        elif all(name in found for name in node.inputs):
-            mean, variance = (sum(found[name][i] for name in node.inputs) for i in (0, 1))
-            if isinstance(node, Add):
-                mean, variance = clamped_normal(mean, np.sqrt(variance), node.activation)
-            found[node.output] = mean, variance
-    return found
+        if isinstance(node, Conv) and node.batch_norm is not None:
+            before[node.output] = node.batch_norm.beta, node.batch_norm.gamma**2
+        elif all(name in after for name in node.inputs):
+            before[node.output] = _propagated(node, [after[name] for name in node.inputs])
+        else:
+            continue
+        after[node.output] = _clamped(before[node.output], node.activation)
+    return before
+
+
+def _clamped(moments: Moments, activation: Activation) -> Moments:
+    return clamped_normal(moments[0], np.sqrt(moments[1]), activation)
+
+
+def _propagated(node: Node, inputs: list[Moments]) -> Moments:
+    mean, variance = inputs[0]
+    if isinstance(node, Add):
+        return mean + inputs[1][0], variance + inputs[1][1]
+    if isinstance(node, Pool):
+        return mean, variance
+    sums, squares = node.weight.sum(axis=(2, 3)), np.square(node.weight).sum(axis=(2, 3))
+    if node.depthwise:
+        return sums[:, 0] * mean + node.bias, squares[:, 0] * variance
+    return sums @ mean + node.bias, squares @ variance

@@ -25,6 +25,7 @@ from quant.passes.analytic_bias_correction import analytic_bias_correction
 from quant.passes.bias_absorption import bias_absorption
 from quant.passes.bias_correction import bias_correction
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
+from quant.passes.data_free_ranges import data_free_ranges
 from quant.passes.dead_channels import zero_dead_channels
 from quant.passes.recheck import recheck
 from quant.passes.rounding import round_weights, round_weights_keeping_sums
@@ -35,12 +36,13 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
     function.__name__: function
     for function in (
         zero_dead_channels, cross_layer_equalization, cross_layer_equalization_pow2, bias_absorption,
-        activation_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales, wes_phase_scales,
-        channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction, analytic_bias_correction,
-        recheck,
+        activation_ranges, data_free_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales,
+        wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
+        analytic_bias_correction, recheck,
     )
 }
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
+DATA_FREE_RANGES = ("data_free_ranges", "fuse_additions", "tie_residual_scales")
 CLE, CLE_POW2 = ("cross_layer_equalization",), ("cross_layer_equalization_pow2",)
 SUMS = "round_weights_keeping_sums"
 DFQ = ("cross_layer_equalization", "bias_absorption")
@@ -50,10 +52,11 @@ REPEATS = 3  # rounds of the re-check
 
 
 def _recipe(
-    scales: str, last: tuple[str, ...] = (), *, first: tuple[str, ...] = (), rounding: str = "round_weights"
+    scales: str, last: tuple[str, ...] = (), *, first: tuple[str, ...] = (), ranges: tuple[str, ...] = RANGES,
+    rounding: str = "round_weights",
 ) -> tuple[str, ...]:
     """first: passes over the float network; last: after the weights are rounded."""
-    return ("zero_dead_channels", *first, *RANGES, scales, rounding, "recheck", *last)
+    return ("zero_dead_channels", *first, *ranges, scales, rounding, "recheck", *last)
 
 
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -73,6 +76,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "wes+cle+bc": _recipe("wes_scales", BC, first=CLE),
     "wes+cle2+bc": _recipe("wes_scales", BC, first=CLE_POW2),
     "wes+dfq": _recipe("wes_scales", ANALYTIC, first=DFQ),
+    "wes+dfq+free": _recipe("wes_scales", ANALYTIC, first=DFQ, ranges=DATA_FREE_RANGES),
     "channelwise": _recipe("channelwise_scales"),
     "channelwise+bc": _recipe("channelwise_scales", BC),
     "channelwise+sum": _recipe("channelwise_scales", rounding=SUMS),

@@ -110,11 +110,12 @@ def test_recipes_state_the_order_of_their_passes(recipe):
     last = {"bc": ["bias_correction", "recheck"]}
     last["analytic"] = last["dfq"] = ["analytic_bias_correction", "recheck"]
     order = ["zero_dead_channels"] + [name for option in options for name in first.get(option, [])]
-    order += ["activation_ranges", "fuse_additions", "tie_residual_scales"]
+    order += ["data_free_ranges" if "free" in options else "activation_ranges"]
+    order += ["fuse_additions", "tie_residual_scales"]
     order += [f"{scales}_phase_scales" if "phase" in options else f"{scales}_scales"]
     order += ["round_weights_keeping_sums" if "sum" in options else "round_weights", "recheck"]
     order += [name for option in options for name in last.get(option, [])]
-    assert list(RECIPES[recipe]) == order and set(options) <= {*first, *last, "sum", "phase"}
+    assert list(RECIPES[recipe]) == order and set(options) <= {*first, *last, "sum", "phase", "free"}
 
 
 def test_a_recheck_that_never_passes_ends_after_its_rounds(monkeypatch):
