@@ -36,7 +36,8 @@ def test_a_survivor_says_what_it_changed():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--count", "0"], ["--count", str(MOST + 1)], ["--only", "201"], ["--seed", "-1"], ["--processes", "0"]]
+    "arguments",
+    [["--count", "0"], ["--count", str(MOST + 1)], ["--only", "201"], ["--seed", "-1"], ["--processes", "0"]],
 )
 def test_wrong_arguments_are_one_line(arguments, capsys):
     assert main(arguments) == 2
