@@ -1,0 +1,178 @@
+"""COMPUTE and STORE of the cycle model (rtl/rows.py, rtl/sequencer.py, rtl/results.py, rtl/store.py)."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from compiler.config import EngineConfig
+from compiler.cycle_banks import ArrayReads
+from compiler.cycle_queue import Clock, Finished, Queue
+from compiler.cycle_reads import Memory, bursts
+from compiler.cycle_rows import row_cycles
+from compiler.encoding import Unit
+
+WAIT_NAMES = {Unit.COMPUTE: "requantizer", Unit.STORE: "store", Unit.WEIGHTS: "weights", Unit.LOAD: "activations"}
+CONTEXTS = 4  # commands whose results may be under way at once
+DRAIN = 19  # cycles from the last micro-operation of a command to the write of its last result
+STORE_PLACES = 32  # words between scratchpad and bus, and bursts without an answer
+STORE_PIPELINE = 4  # cycles from the last word of a burst to its first on the bus
+NEVER = 1 << 62
+WRITE_WAY = 3  # cycles through AXI registers to the memory and back
+
+
+@dataclass
+class LayerCount:
+    """Cycles of one layer by their cause."""
+
+    causes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, cause: str, cycles: int) -> None:
+        """More cycles of a cause."""
+        self.causes[cause] = self.causes.get(cause, 0) + cycles
+
+
+class Compute:
+    """The planner and the sequencer: every cycle belongs to a layer and has a cause, as in the counters."""
+
+    def __init__(self, clock: Clock, config: EngineConfig, queue: Queue, finished: Finished):
+        self._clock, self._config, self._queue, self._finished = clock, config, queue, finished
+        self.reads = ArrayReads(config)
+        self._idle = True
+        self._idle_from = 0
+        self._row_ends = -1  # last cycle of the row in the sequencer
+        self._layer = 0
+        self._counted = 0  # cycles before this one have their cause
+        self._ends: deque[int] = deque()  # of commands whose results are under way
+        self._waits: list[tuple[int, str]] = []
+        self.layers: dict[int, LayerCount] = {}
+        queue.on_head = self._look
+        finished.watch(self._look)
+
+    def _look(self) -> None:
+        head = self._queue.head
+        if head is None or not self._idle:
+            return
+        if self._clock.now < self._idle_from:
+            return self._clock.at(self._idle_from, self._look)
+        missing = self._finished.missing(head)
+        if missing is not None:
+            self._waits.append((self._clock.now, WAIT_NAMES[missing]))
+            return
+        self._idle = False
+        self._start(head.fields)
+
+    def _start(self, fields: dict[str, int]) -> None:
+        rows = row_cycles(fields, self._config)
+        now = self._clock.now
+        ready = now + rows.plan
+        free = self._ends.popleft() + 1 if len(self._ends) == CONTEXTS else 0
+        take = max(ready, self._row_ends, free)
+        self._count_idle(fields["layer"], now, min(ready, take + 1), take + 1)
+        self.reads.add(take + 1, fields)
+        last_take = take + (rows.count - 1) * rows.interval
+        layer = self.layers.setdefault(fields["layer"], LayerCount())
+        layer.add("active", rows.count * rows.active)
+        layer.add("fill", rows.count * rows.fill)
+        layer.add("requantizer", rows.count * rows.held)
+        layer.add("program", (rows.count - 1) * (rows.interval - rows.issue))
+        self._row_ends = last_take + rows.issue
+        self._counted = self._row_ends + 1
+        self._ends.append(self._row_ends + DRAIN)
+        self._finished.pulse(Unit.COMPUTE, self._row_ends + DRAIN)
+        self._idle_from = last_take + 1
+        self._clock.at(last_take, self._consume)
+
+    def _consume(self) -> None:
+        self._idle = True
+        self._queue.consume(self._clock.now)
+
+    def _count_idle(self, layer: int, started: int, ready: int, issue: int) -> None:
+        """Causes of the cycles between the row before and the first micro-operation of this command."""
+        arrived = min(max(self._counted, self._queue.head_since), issue)
+        self.layers.setdefault(self._layer, LayerCount()).add("program", arrived - self._counted)
+        self._layer = layer
+        changes = [(since, cause) for since, cause in self._waits if since < started]
+        changes += [(started, "program"), (ready, "requantizer"), (issue, "")]
+        self._waits = []
+        target = self.layers.setdefault(layer, LayerCount())
+        for (since, cause), (until, _) in zip(changes, changes[1:], strict=False):
+            since, until = max(since, arrived), min(until, issue)
+            if until > since:
+                target.add(cause, until - since)
+
+    def finish(self, cycle: int) -> None:
+        """The program is over in that cycle: what is left belongs to the last layer."""
+        self.layers.setdefault(self._layer, LayerCount()).add("program", cycle - self._counted)
+
+
+class Store:
+    """STORE commands: words into a buffer, whole bursts out of it; finished with the last response."""
+
+    def __init__(
+        self, clock: Clock, config: EngineConfig, queue: Queue, finished: Finished, memory: Memory, array: ArrayReads
+    ):
+        self._array = array
+        self._clock, self._queue, self._finished = clock, queue, finished
+        self._unit = memory.unit_cycles(memory.write_bytes, config.bus_bytes)
+        self._response = memory.write_latency + WRITE_WAY
+        self._free = 0  # first cycle in which the walk can take a command
+        self._bus_free = 0.0
+        self._words: deque[int] = deque(maxlen=STORE_PLACES)  # when the last words left the buffer
+        self._answers: deque[int] = deque(maxlen=STORE_PLACES)  # when the last bursts were answered
+        self.units = 0
+        queue.on_head = self._look
+        finished.watch(self._look)
+
+    def _look(self) -> None:
+        head = self._queue.head
+        if head is None or self._finished.missing(head) is not None:
+            return
+        if self._clock.now < self._free:
+            return
+        self._queue.consume(self._clock.now)
+        self._walk(head.fields)
+
+    def _walk(self, fields: dict[str, int]) -> None:
+        self._free = NEVER
+        runs = self._runs(fields)
+        self._clock.at(self._clock.now, lambda: self._next_burst(runs, 0))
+
+    def _runs(self, fields: dict[str, int]) -> Iterator[range]:
+        """Scratchpad words of each burst of a command."""
+        extent = fields["extent"] or 1 << 16
+        for block in range(fields["blocks"]):
+            address = fields["address"] + block * fields["external_block_stride"]
+            base, offset = fields["base"] + block * fields["block_stride"], fields["row_offset"]
+            for row in range(fields["rows"]):
+                word = base + (offset + row * fields["pitch"]) % extent
+                for units in bursts(address + 16 * row * fields["width"], fields["width"]):
+                    yield range(word, word + units)
+                    word += units
+
+    def _next_burst(self, runs: Iterator[range], answer: int) -> None:
+        words = next(runs, None)
+        if words is not None:
+            step, answer = self._burst(words, self._clock.now)
+            return self._clock.at(step, lambda: self._next_burst(runs, answer))
+        self._free = self._clock.now + 1
+        self._finished.pulse(Unit.STORE, answer)
+        self._clock.at(self._free, self._look)
+
+    def _burst(self, words: range, step: int) -> tuple[int, int]:
+        """(last step of the walk, answer) of a burst behind that step."""
+        units = len(words)
+        if len(self._answers) == STORE_PLACES:
+            step = max(step, self._answers[0])
+        for place, word in enumerate(words):
+            step += 1
+            if len(self._words) + place >= STORE_PLACES:
+                step = max(step, self._words[len(self._words) + place - STORE_PLACES] + 1)
+            while self._array.blocks(word, step):
+                step += 1
+        start = max(step + STORE_PIPELINE, self._bus_free)
+        self._bus_free = start + units * self._unit
+        self._words.extend(int(start + (i + 1) * self._unit) - 1 for i in range(units))
+        answer = int(self._bus_free) - 1 + self._response
+        self._answers.append(answer)
+        self.units += units
+        return step, answer

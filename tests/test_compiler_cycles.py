@@ -1,0 +1,66 @@
+"""The cycle model against the counters of the simulated engine, layer by layer."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from compiler.config import preset
+from compiler.cycles import Memory, estimate
+from compiler.program import compile_network
+from golden.network import Network
+from quant.onnx_import import import_onnx
+from quant.recipe import quantize
+from sim.cosim import cosim
+from wesnpu.demo import DATA, MODELS, PREPROCESSING
+
+CALIBRATION = 8
+
+
+@cache
+def fashion(name: str) -> Network:
+    """A Fashion-MNIST network, quantized on a few pictures: cycles do not depend on the values."""
+    with np.load(DATA, allow_pickle=False) as data:
+        pictures = data["calibration"][:CALIBRATION]
+    return quantize(import_onnx(MODELS / f"{name}.onnx"), pictures, recipe="wes", preprocessing=PREPROCESSING)
+
+
+def check(network: Network, config: str) -> None:
+    """Every layer within 2 % or 64 cycles, the network within 0.5 %."""
+    shape = network.tensors[network.input].shape
+    image = np.random.default_rng(5).integers(-128, 128, (1, *shape)).astype(np.int8)
+    measured = cosim(network, image, config)
+    predicted = estimate(compile_network(network, preset(config)), Memory())
+    assert measured.mismatches == []
+    assert len(predicted.layers) == len(measured.layers) > 0
+    for model, real in zip(predicted.layers, measured.layers, strict=True):
+        assert (model.name, model.macs) == (real.name, real.macs)
+        assert abs(model.cycles - real.cycles) <= max(64, 0.02 * real.cycles), (model, real)
+        for cause in ("active", "fill"):
+            assert model.causes.get(cause, 0) == real.causes[cause], (cause, model, real)
+    total = sum(layer.cycles for layer in predicted.layers)
+    assert predicted.cycles == total
+    assert abs(total - measured.cycles_per_image[0]) <= 0.005 * measured.cycles_per_image[0]
+
+
+@pytest.mark.parametrize("config", ["large", "medium", "small"])
+@pytest.mark.parametrize("name", ["fashion_mobilenet_v1", "fashion_mobilenet_v2"])
+def test_fashion_networks(name, config):
+    check(fashion(name), config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("read_bytes", 0), ("write_bytes", -1.0), ("read_latency", -1), ("outstanding", 0)]
+)
+def test_memory_refuses(field, value):
+    with pytest.raises(ValueError, match=f"Memory.{field} = {value}"):
+        Memory(**{field: value})
+
+
+def test_slow_memory_costs_cycles():
+    compiled = compile_network(fashion("fashion_mobilenet_v2"), preset("large"))
+    cycles = [
+        estimate(compiled, memory).cycles
+        for memory in (Memory(), Memory(read_latency=200), Memory(read_bytes=4), Memory(read_bytes=1, read_latency=200))
+    ]
+    assert cycles == sorted(set(cycles))
