@@ -1,11 +1,11 @@
-"""Scratchpad banks that the array reads in a cycle: STORE waits for them (rtl/scratchpad.py)."""
+"""Scratchpad banks that COMPUTE uses in a cycle: STORE waits for its reads, LOAD for its writes (rtl/scratchpad.py)."""
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compiler.config import ROW_BANKS, WORD_BYTES, EngineConfig
-from compiler.cycle_rows import WINDOWED, RowCycles, row_cycles, window_feeds
+from compiler.cycle_rows import WINDOWED, RowCycles, result_column, row_cycles, window_feeds
 from compiler.encoding import Mode
 
 ADDRESS_STAGE = 2  # cycles from a micro-operation to its addresses at the scratchpad
@@ -22,33 +22,51 @@ class _Run:
     rows: RowCycles
 
 
-class ArrayReads:
-    """What the commands of the array read, and when."""
+class ArrayAccesses:
+    """What the commands of the array read and write, and when. drain: cycles from micro-operation to written result."""
 
-    def __init__(self, config: EngineConfig):
-        self._config = config
+    def __init__(self, config: EngineConfig, drain: int):
+        self._config, self._drain = config, drain
+        self._banks = ROW_BANKS * config.pixels
         self._runs: deque[_Run] = deque(maxlen=REMEMBERED)
 
     def add(self, start: int, fields: dict[str, int]) -> None:
         """A command whose first micro-operation is issued in cycle `start`."""
         rows = row_cycles(fields, self._config)
-        end = start + (rows.count - 1) * rows.interval + rows.issue - 1
-        self._runs.append(_Run(start + ADDRESS_STAGE, end + ADDRESS_STAGE, fields, rows))
+        self._runs.append(_Run(start, start + (rows.count - 1) * rows.interval + rows.issue - 1, fields, rows))
 
-    def blocks(self, word: int, cycle: int) -> bool:
+    def reads(self, word: int, cycle: int) -> bool:
         """Whether the array reads from the bank of scratchpad word `word` in that cycle."""
-        for run in self._runs:
-            if run.start <= cycle <= run.end:
-                row, place = divmod(cycle - run.start, run.rows.interval)
-                return place < run.rows.issue and self._hit(run.fields, row, place, word)
-        return False
-
-    def _hit(self, fields: dict[str, int], row: int, place: int, word: int) -> bool:
+        found = self._place(cycle - ADDRESS_STAGE)
+        if found is None:
+            return False
+        fields, row, place = found
         walk = self._windowed if fields["mode"] in WINDOWED else self._kernel
-        if self._config.pixels == 1:
-            return any((address - word) % ROW_BANKS == 0 for address in walk(fields, row, place))
-        parity, bank = word & 1, word >> 1
-        return any((((address + 1 - parity) >> 1) - bank) % ROW_BANKS == 0 for address in walk(fields, row, place))
+        return any((word - address) % self._banks < self._config.pixels for address in walk(fields, row, place))
+
+    def writes(self, word: int, cycle: int) -> bool:
+        """Whether a result is written to the bank of that word in that cycle."""
+        found = self._place(cycle - self._drain)
+        if found is None:
+            return False
+        fields, row, place = found
+        written = result_column(fields, self._config, place)
+        if written is None:
+            return False
+        column, count = written
+        group, oy = divmod(row, fields["output_rows"])
+        block = (fields["first_group"] + group) // (WORD_BYTES // self._config.lanes)
+        slot = (fields["output_row_offset"] + oy * fields["output_pitch"]) % (fields["output_extent"] or 1 << 16)
+        address = fields["output_base"] + block * fields["output_block_stride"] + slot + column
+        return (word - address) % self._banks < count
+
+    def _place(self, issued: int) -> tuple[dict[str, int], int, int] | None:
+        """(command, row, micro-operation of the row) issued in that cycle."""
+        for run in self._runs:
+            if run.start <= issued <= run.end:
+                row, place = divmod(issued - run.start, run.rows.interval)
+                return (run.fields, row, place) if place < run.rows.issue else None
+        return None
 
     def _row(self, fields: dict[str, int], row: int) -> tuple[int, int, int]:
         """(block offset, image row of kernel row 0, its slot offset)."""

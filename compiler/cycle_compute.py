@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from compiler.config import EngineConfig
-from compiler.cycle_banks import ArrayReads
+from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_queue import Clock, Finished, Queue
-from compiler.cycle_reads import Memory, bursts
+from compiler.cycle_reads import Memory, block_runs
 from compiler.cycle_rows import row_cycles
 from compiler.encoding import Unit
 
@@ -36,7 +36,7 @@ class Compute:
 
     def __init__(self, clock: Clock, config: EngineConfig, queue: Queue, finished: Finished):
         self._clock, self._config, self._queue, self._finished = clock, config, queue, finished
-        self.reads = ArrayReads(config)
+        self.accesses = ArrayAccesses(config, DRAIN)
         self._idle = True
         self._idle_from = 0
         self._row_ends = -1  # last cycle of the row in the sequencer
@@ -68,7 +68,7 @@ class Compute:
         free = self._ends.popleft() + 1 if len(self._ends) == CONTEXTS else 0
         take = max(ready, self._row_ends, free)
         self._count_idle(fields["layer"], now, min(ready, take + 1), take + 1)
-        self.reads.add(take + 1, fields)
+        self.accesses.add(take + 1, fields)
         last_take = take + (rows.count - 1) * rows.interval
         layer = self.layers.setdefault(fields["layer"], LayerCount())
         layer.add("active", rows.count * rows.active)
@@ -109,7 +109,7 @@ class Store:
     """STORE commands: words into a buffer, whole bursts out of it; finished with the last response."""
 
     def __init__(
-        self, clock: Clock, config: EngineConfig, queue: Queue, finished: Finished, memory: Memory, array: ArrayReads
+        self, clock: Clock, config: EngineConfig, queue: Queue, finished: Finished, memory: Memory, array: ArrayAccesses
     ):
         self._array = array
         self._clock, self._queue, self._finished = clock, queue, finished
@@ -134,20 +134,8 @@ class Store:
 
     def _walk(self, fields: dict[str, int]) -> None:
         self._free = NEVER
-        runs = self._runs(fields)
+        runs = (words for block in range(fields["blocks"]) for _, words in block_runs(fields, block))
         self._clock.at(self._clock.now, lambda: self._next_burst(runs, 0))
-
-    def _runs(self, fields: dict[str, int]) -> Iterator[range]:
-        """Scratchpad words of each burst of a command."""
-        extent = fields["extent"] or 1 << 16
-        for block in range(fields["blocks"]):
-            address = fields["address"] + block * fields["external_block_stride"]
-            base, offset = fields["base"] + block * fields["block_stride"], fields["row_offset"]
-            for row in range(fields["rows"]):
-                word = base + (offset + row * fields["pitch"]) % extent
-                for units in bursts(address + 16 * row * fields["width"], fields["width"]):
-                    yield range(word, word + units)
-                    word += units
 
     def _next_burst(self, runs: Iterator[range], answer: int) -> None:
         words = next(runs, None)
@@ -167,7 +155,7 @@ class Store:
             step += 1
             if len(self._words) + place >= STORE_PLACES:
                 step = max(step, self._words[len(self._words) + place - STORE_PLACES] + 1)
-            while self._array.blocks(word, step):
+            while self._array.reads(word, step):
                 step += 1
         start = max(step + STORE_PIPELINE, self._bus_free)
         self._bus_free = start + units * self._unit

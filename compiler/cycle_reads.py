@@ -39,29 +39,43 @@ class Memory:
         return 16 / min(per_cycle, bus_bytes)
 
 
-def bursts(address: int, units: int, rows: int = 1) -> Iterator[int]:
-    """Units of each burst of `rows` runs of `units`, one behind the other, from that byte address on."""
+def bursts(address: int, units: int) -> Iterator[int]:
+    """Units of each burst of a run of `units` from that byte address on."""
     place = address // 16
-    for _ in range(rows):
-        left = units
-        while left:
-            length = min(left, BURST_UNITS - place % BURST_UNITS)
-            yield length
-            place += length
-            left -= length
+    while units:
+        length = min(units, BURST_UNITS - place % BURST_UNITS)
+        yield length
+        place += length
+        units -= length
+
+
+def block_runs(fields: dict[str, int], block: int) -> Iterator[tuple[int, range]]:
+    """(units, scratchpad words) of each burst of one channel block of a LOAD or STORE command."""
+    packed = 4 if fields.get("unpack") else 1
+    width, extent = fields["width"], fields["extent"] or 1 << 16
+    units = -(-width // packed)
+    address = fields["address"] + block * fields["external_block_stride"]
+    base = fields["base"] + block * fields["block_stride"]
+    for row in range(fields["rows"]):
+        word = base + (fields["row_offset"] + row * fields["pitch"]) % extent
+        for length in bursts(address + 16 * row * units, units):
+            yield length, range(word, word + length * packed)
+            word += length * packed
 
 
 @dataclass
 class Burst:
-    """A burst that waits for its grant. answered(first, last): called at the grant with the cycles of its data.
+    """A burst that waits for its grant. answered(first, last): called with the cycles of its data when they come.
 
-    pace: cycles that the client needs for a unit; ready: the first cycle in which it can take one.
+    pace: cycles that the client needs for a unit; ready: the first cycle in which it can take one;
+    blocked(i, cycle): whether it cannot take unit i in that cycle.
     """
 
     units: int
     answered: Callable[[int, int], object]
     pace: float = 1.0
     ready: Callable[[], int] = lambda: 0
+    blocked: Callable[[int, int], bool] | None = None
 
 
 class Reads:
@@ -73,7 +87,9 @@ class Reads:
         self._unit = memory.unit_cycles(memory.read_bytes, bus_bytes)
         self._halves = 16 // bus_bytes - 1  # a narrow bus gathers the next unit only when this one has gone
         self._open_max = min(GRANTS_OPEN, memory.outstanding)
-        self._open: deque[int] = deque()
+        self._open = 0
+        self._answers: deque[tuple[int, Burst]] = deque()  # granted: first cycle of data, burst
+        self._serving = False
         self._waiting: dict[str, Burst | None] = dict.fromkeys(CLIENTS)
         self._granted: dict[str, Callable[[], object]] = dict.fromkeys(CLIENTS, lambda: None)
         self._load_first = False
@@ -106,16 +122,16 @@ class Reads:
         client = self._choose()
         if client is None:
             return
-        while self._open and self._open[0] < now:
-            self._open.popleft()
-        if len(self._open) >= self._open_max:
-            return self._schedule(self._open[0] + 1)
+        if self._open >= self._open_max:
+            return
         burst = self._waiting[client]
         assert burst is not None
         self._waiting[client] = None
         self._load_first = client == "weights"
         self._next_grant = now + 1
-        self._answer(burst, now)
+        self._open += 1
+        self._answers.append((now + self._latency, burst))
+        self._serve_next()
         self._granted[client]()
         if any(self._waiting.values()):
             self._schedule(now + 1)
@@ -127,12 +143,31 @@ class Reads:
             return "weights"
         return "load" if self._waiting["load"] else None
 
-    def _answer(self, burst: Burst, now: int) -> None:
+    def _serve_next(self) -> None:
+        if self._answers and not self._serving:
+            self._serving = True
+            self._clock.at(max(self._answers[0][0], int(self._free)), self._answer)
+
+    def _answer(self) -> None:
+        earliest, burst = self._answers.popleft()
         pace = max(self._unit, burst.pace + self._halves)
-        start = max(now + self._latency, self._free, burst.ready() - (self._unit - 1))
-        first = int(start + self._unit - 1)
-        self._free = start + burst.units * pace
-        last = int(first + (burst.units - 1) * pace)
+        start = max(earliest, self._free, burst.ready() - (self._unit - 1))
+        first = start + self._unit - 1
+        last = first + (burst.units - 1) * pace
+        if burst.blocked is not None:
+            last = first - pace
+            for unit in range(burst.units):
+                last += pace
+                while burst.blocked(unit, int(last)):
+                    last += 1
+        self._free = last + pace - self._unit + 1
         self.units += burst.units
-        self._open.append(last)
-        burst.answered(first, last)
+        burst.answered(int(first), int(last))
+        self._serving = False
+        self._serve_next()
+        self._clock.at(int(last) + 1, self._close)
+
+    def _close(self) -> None:
+        self._open -= 1
+        if any(self._waiting.values()):
+            self._schedule(self._clock.now)

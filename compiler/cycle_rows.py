@@ -82,3 +82,19 @@ def window_feeds(fields: dict[str, int], config: EngineConfig, place: int) -> in
     if overlaps:
         return {0: before + 2 * step, length - 1: before + 2 * step + 1}.get(at)
     return before + step * feeds + at if at < feeds else None
+
+
+def result_column(fields: dict[str, int], config: EngineConfig, place: int) -> tuple[int, int] | None:
+    """(output column, columns) of the result that micro-operation `place` of a row completes, None for none."""
+    if fields["mode"] in WINDOWED:
+        before, feeds, columns, _ = _steps(fields, config)
+        length = feeds + fields["passes"] - 1
+        place -= before
+    else:
+        columns = config.pixels if fields["stride_x"] == 1 else 1
+        vectors = 1 if fields["mode"] == Mode.SEQUENTIAL else fields["vectors"]
+        length = fields["kernel_height"] * fields["kernel_width"] * vectors
+    step, at = divmod(place, length)
+    if place < 0 or at != length - 1:
+        return None
+    return step * columns, min(columns, fields["output_width"] - step * columns)

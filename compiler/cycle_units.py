@@ -3,8 +3,9 @@
 from collections import deque
 from collections.abc import Iterator
 
+from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_queue import Clock, Finished, Queue
-from compiler.cycle_reads import Burst, Reads, bursts
+from compiler.cycle_reads import Burst, Reads, block_runs, bursts
 from compiler.encode import Command
 from compiler.encoding import Unit, length_units
 
@@ -24,6 +25,7 @@ class Fetch:
         self._promised, self._position = 0, 0
         self._asking, self._due = False, False
         self._arrived: deque[int] = deque()
+        self._sizes: deque[int] = deque()  # of granted bursts
         reads.connect("fetch", self._granted)
         for queue in queues.values():
             queue.on_room = self._step
@@ -41,10 +43,11 @@ class Fetch:
     def _granted(self) -> None:
         self._asking = False
         self._promised += self._asked
+        self._sizes.append(self._asked)
         self._clock.at(self._clock.now + 1, self._ask)
 
     def _answered(self, first: int, last: int) -> None:
-        count, span = self._asked, last - first
+        count, span = self._sizes.popleft(), last - first
         steps = max(count - 1, 1)
         self._arrived.extend(first + i * span // steps + FIFO_DELAY for i in range(count))
         self._schedule(self._arrived[0])
@@ -79,12 +82,13 @@ class Fetch:
 class Load:
     """LOAD commands: blocks of rows, requests ahead of the data."""
 
-    def __init__(self, clock: Clock, reads: Reads, queue: Queue, finished: Finished):
+    def __init__(self, clock: Clock, reads: Reads, queue: Queue, finished: Finished, array: ArrayAccesses):
         self._clock, self._reads, self._queue, self._finished = clock, reads, queue, finished
+        self._array = array
         self._job: _Job | None = None  # command that still has blocks to hand to the splitter
         self._split: _Job | None = None  # command whose block is in the splitter
-        self._lengths: Iterator[int] = iter(())
-        self._next = 0
+        self._runs: Iterator[tuple[int, range]] = iter(())
+        self._next: tuple[int, range] | None = None
         self._under_way = 0
         self._walk_free = 0
         reads.connect("load", self._granted)
@@ -106,18 +110,21 @@ class Load:
         if self._split is not None or self._job is None:
             return
         job = self._split = self._job
-        self._lengths = job.next_block()
-        self._next = next(self._lengths)
+        self._runs = job.next_block()
+        self._next = next(self._runs)
         if job.blocks_left == 0:
             self._job = None
             self._queue.consume(self._clock.now)
         self._request(self._clock.now + 1, job)
 
     def _request(self, cycle: int, job: "_Job") -> None:
-        units = self._next
-        self._next = next(self._lengths, 0)
-        last = not self._next and job.blocks_left == 0
+        assert self._next is not None
+        units, words = self._next
+        self._next = next(self._runs, None)
+        last = self._next is None and job.blocks_left == 0
         burst = Burst(units, lambda _, end: self._answered(end, last), job.pace, lambda: self._walk_free)
+        if len(words) == units:
+            burst.blocked = lambda unit, cycle: self._array.writes(words[unit], cycle)
         self._reads.request("load", burst, cycle)
 
     def _granted(self) -> None:
@@ -144,16 +151,14 @@ class _Job:
 
     def __init__(self, fields: dict[str, int]):
         self._fields = fields
-        self._units = -(-fields["width"] // 4) if fields["unpack"] else fields["width"]
-        self.pace = fields["width"] / self._units
+        width = fields["width"]
+        self.pace = width / -(-width // 4) if fields["unpack"] else 1.0
         self.blocks_left = fields["blocks"]
 
-    def next_block(self) -> Iterator[int]:
-        """Burst lengths of the next block."""
-        block = self._fields["blocks"] - self.blocks_left
+    def next_block(self) -> Iterator[tuple[int, range]]:
+        """Units and scratchpad words of each burst of the next block."""
         self.blocks_left -= 1
-        address = self._fields["address"] + block * self._fields["external_block_stride"]
-        return bursts(address, self._units, self._fields["rows"])
+        return block_runs(self._fields, self._fields["blocks"] - self.blocks_left - 1)
 
 
 class Weights:

@@ -1,7 +1,8 @@
 """The cycle model: what a compiled network costs on its engine with a given memory, from its commands alone.
 
 Five parties run beside each other (docs/engine.md): fetch, LOAD and WEIGHTS share the read channel, COMPUTE works off
-rows, STORE writes. Their rules and delays are those of rtl/; bank conflicts in the scratchpad are not modelled.
+rows, STORE writes. Their rules and delays are those of rtl/. Left out of the bank conflicts in the scratchpad: those
+of the residual operand and of the first layer's packed input.
 """
 
 from dataclasses import dataclass
@@ -52,10 +53,10 @@ def estimate(compiled: CompiledNetwork, memory: Memory) -> Estimate:
     }
     reads = Reads(clock, memory, config.bus_bytes)
     Fetch(clock, reads, queues, program, compiled.program_offset)
-    Load(clock, reads, queues[Unit.LOAD], finished)
-    Weights(clock, reads, queues[Unit.WEIGHTS], finished)
     compute = Compute(clock, config, queues[Unit.COMPUTE], finished)
-    store = Store(clock, config, queues[Unit.STORE], finished, memory, compute.reads)
+    Load(clock, reads, queues[Unit.LOAD], finished, compute.accesses)
+    Weights(clock, reads, queues[Unit.WEIGHTS], finished)
+    store = Store(clock, config, queues[Unit.STORE], finished, memory, compute.accesses)
     clock.run()
     _all_finished(finished, program)
     end = clock.now + ENDING

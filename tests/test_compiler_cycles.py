@@ -9,6 +9,7 @@ from compiler.config import preset
 from compiler.cycles import Memory, estimate
 from compiler.program import compile_network
 from golden.network import Network
+from models.build import model_path
 from quant.onnx_import import import_onnx
 from quant.recipe import quantize
 from sim.cosim import cosim
@@ -64,3 +65,14 @@ def test_slow_memory_costs_cycles():
         for memory in (Memory(), Memory(read_latency=200), Memory(read_bytes=4), Memory(read_bytes=1, read_latency=200))
     ]
     assert cycles == sorted(set(cycles))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet_v1_224", "mobilenet_v2_224"])
+def test_imagenet_networks(name):
+    path = model_path(name)
+    if not path.exists():
+        pytest.skip(f"{path} is not there: make models")
+    pictures = np.random.default_rng(7).normal(size=(2, 3, 224, 224)).astype(np.float32)
+    check(quantize(import_onnx(path, shape=(1, 3, 224, 224)), pictures, recipe="wes"), "large")
