@@ -170,6 +170,7 @@ figures.
 {table(plain, rows)}
 
 `channelwise` has a float scale and a 32-bit multiplier per channel: the honest baseline, not what the engine executes.
+`+bc` is empirical bias correction, `+sum` rounding that keeps sums; [quantization.md](quantization.md) says why.
 
 Made by:
 
