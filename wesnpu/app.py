@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from wesnpu.commands import cosim, evaluate, export_qdq, import_network, inspect, quantize
+from wesnpu.commands import cosim, estimate, evaluate, export_qdq, import_network, inspect, quantize
 from wesnpu.errors import one_line_errors
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -14,6 +14,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": inspect.inspect,
     "export-qdq": export_qdq.export,
     "cosim": cosim.cosim,
+    "estimate": estimate.estimate,
 }
 
 app = typer.Typer(

@@ -1,0 +1,113 @@
+"""``wesnpu estimate``: cycles of a quantized network on an engine, from the cycle model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compiler.config import PRESETS, EngineConfig
+from compiler.cycles import Estimate, LayerEstimate, Memory
+from compiler.cycles import estimate as predict
+from compiler.program import compile_network
+from golden.errors import WesnpuError
+from golden.file import load_network
+from golden.network import Network
+from wesnpu import console, options
+from wesnpu.files import check_output, write_whole
+from wesnpu.report_data import Engine, LayerRun
+
+Config = Annotated[str, typer.Option(help=f"Engine preset: {', '.join(PRESETS)}.")]
+Mhz = Annotated[float, typer.Option(help="Clock of the engine, MHz.")]
+Bandwidth = Annotated[
+    float | None, typer.Option(help="Bytes per cycle of the memory, each way.", show_default="the bus width")
+]
+Latency = Annotated[int, typer.Option(help="Cycles from a read's address to its data, and from a write to its answer.")]
+Outstanding = Annotated[int, typer.Option(help="Read bursts under way at most.")]
+Plot = Annotated[Path | None, typer.Option("--output", "-o", help="Roofline plot to write, SVG.")]
+
+ARRAY_BOUND = 0.9  # share of cycles in which the array works or its window moves, from which nothing else bounds
+BOUNDS = {
+    "fill": "window fill", "program": "commands", "requantizer": "results", "store": "STORE", "weights": "WEIGHTS",
+    "activations": "LOAD",
+}
+
+
+def estimate(
+    network: options.NetworkFile,
+    config: Config = "large",
+    mhz: Mhz = 100.0,
+    bandwidth: Bandwidth = None,
+    latency: Latency = 64,
+    outstanding: Outstanding = 64,
+    output: Plot = None,
+) -> None:
+    """Predict cycles, utilization and traffic of one inference, layer by layer, without simulating."""
+    if config not in PRESETS:
+        raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(PRESETS)}")
+    if not 0 < mhz <= 1e5:
+        raise WesnpuError(f"--mhz is {mhz}: must be above 0 and at most 100000")
+    if output is not None:
+        check_output(output, network)
+    engine, quantized = PRESETS[config], load_network(network)
+    memory = memory_of(engine, bandwidth, latency, outstanding)
+    found = predict(compile_network(quantized, engine), memory)
+    show(found, engine, mhz)
+    if output is not None:
+        write_whole(output, roofline(quantized, found, engine, memory).encode())
+        console.say(f"roofline: {output}")
+
+
+def memory_of(engine: EngineConfig, bandwidth: float | None, latency: int, outstanding: int) -> Memory:
+    """The memory of the options; WesnpuError names the one that is out of range."""
+    width = float(engine.bus_bytes) if bandwidth is None else bandwidth
+    if not 0 < width <= 65536:
+        raise WesnpuError(f"--bandwidth is {width}: must be above 0 and at most 65536 bytes per cycle")
+    if not 0 <= latency <= 1 << 20:
+        raise WesnpuError(f"--latency is {latency}: must be in 0..{1 << 20}")
+    if not 1 <= outstanding <= 1 << 20:
+        raise WesnpuError(f"--outstanding is {outstanding}: must be in 1..{1 << 20}")
+    return Memory(
+        read_bytes=width, write_bytes=width, read_latency=latency, write_latency=latency, outstanding=outstanding
+    )
+
+
+def bound(layer: LayerEstimate) -> str:
+    """What most of the layer's lost cycles wait for; "array" where hardly any are lost."""
+    causes = layer.causes
+    if causes.get("active", 0) >= ARRAY_BOUND * layer.cycles:
+        return "array"
+    return BOUNDS[max(BOUNDS, key=lambda cause: causes.get(cause, 0))]
+
+
+def show(found: Estimate, engine: EngineConfig, mhz: float) -> None:
+    """Print a row per layer, then the whole inference."""
+    peak = engine.macs_per_cycle
+    rows = [
+        (layer.name, f"{-(-layer.macs // peak):,}", f"{layer.cycles:,}", share(layer.macs, layer.cycles * peak),
+         bound(layer))
+        for layer in found.layers
+    ]
+    title = f"Predicted cycles on {engine.name}, {peak} MAC/cycle"
+    console.table(title, ("layer", "ideal", "cycles", "utilization", "bound"), rows)
+    macs = sum(layer.macs for layer in found.layers)
+    console.say(f"cycles per image: {found.cycles:,}, utilization {share(macs, found.cycles * peak)}")
+    console.say(f"images/s at {mhz:g} MHz: {mhz * 1e6 / found.cycles:,.1f}")
+    console.say(f"traffic per image: {found.read_bytes:,} bytes read, {found.written_bytes:,} written")
+
+
+def share(part: int, whole: int) -> str:
+    """In percent."""
+    return f"{100 * part / max(whole, 1):.1f} %"
+
+
+def roofline(network: Network, found: Estimate, engine: EngineConfig, memory: Memory) -> str:
+    """The roofline of the predicted layers as an SVG document."""
+    from wesnpu import plots
+    from wesnpu.demo import operand_bytes
+
+    runs = [
+        LayerRun(model.name, model.cycles, model.macs, operand_bytes(network, layer), model.causes)
+        for model, layer in zip(found.layers, network.layers, strict=True)
+    ]
+    each_way = int(min(memory.read_bytes, engine.bus_bytes) + min(memory.write_bytes, engine.bus_bytes))
+    return plots.roofline(runs, Engine(engine.name, engine.macs_per_cycle, max(each_way, 1)))
