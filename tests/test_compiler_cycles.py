@@ -44,8 +44,18 @@ def check(network: Network, config: str) -> None:
     assert abs(total - measured.cycles_per_image[0]) <= 0.005 * measured.cycles_per_image[0]
 
 
-@pytest.mark.parametrize("config", ["large", "medium", "small"])
-@pytest.mark.parametrize("name", ["fashion_mobilenet_v1", "fashion_mobilenet_v2"])
+LONG = pytest.mark.long
+RUNS = [
+    pytest.param("fashion_mobilenet_v1", "large"),
+    pytest.param("fashion_mobilenet_v2", "large"),
+    pytest.param("fashion_mobilenet_v1", "small"),
+    pytest.param("fashion_mobilenet_v2", "medium"),
+    pytest.param("fashion_mobilenet_v2", "small", marks=LONG),
+    pytest.param("fashion_mobilenet_v1", "medium", marks=LONG),
+]
+
+
+@pytest.mark.parametrize(("name", "config"), RUNS)
 def test_fashion_networks(name, config):
     check(fashion(name), config)
 
