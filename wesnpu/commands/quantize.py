@@ -29,7 +29,7 @@ def quantize(
     model: options.Model,
     calib: options.Images,
     output: options.Output,
-    recipe: Recipe = "wes",
+    recipe: Recipe = "wes+sum",
     observer: Observer = "minmax",
     guard_bits: GuardBits = 7,
     weight_bits: WeightBits = 8,
