@@ -1,12 +1,10 @@
 """python -m compiler.document writes docs/commands.md and docs/wesnpu_commands.h from the encoding table."""
 
-import os
 from pathlib import Path
 
 from compiler.document_example import compute_example, parameter_example
+from compiler.documents import DOCS, bit_range, write_documents
 from compiler.encoding import FIELDS, HEADER, Field, Mode, Unit, length_units
-
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 INTRODUCTION = """# Commands
 
@@ -17,17 +15,13 @@ of little-endian 32-bit words. Bits outside the fields are 0. [engine.md](engine
 """
 
 
-def _bits(field: Field) -> str:
-    high = field.low + field.width - 1
-    return f"{high}:{field.low}" if field.width > 1 else str(field.low)
-
-
 def _table(fields: tuple[Field, ...]) -> list[str]:
     ordered = sorted(fields, key=lambda field: (field.word, field.low))
     lines = ["", "| word | bits | field | range | meaning |", "|---|---|---|---|---|"]
     for field in ordered:
         low, high = field.range
-        lines.append(f"| {field.word} | {_bits(field)} | {field.name} | {low}..{high} | {field.doc} |")
+        bits = bit_range(field.low, field.width)
+        lines.append(f"| {field.word} | {bits} | {field.name} | {low}..{high} | {field.doc} |")
     return lines
 
 
@@ -81,14 +75,5 @@ def documents() -> dict[Path, str]:
     return {DOCS / "commands.md": markdown(), DOCS / "wesnpu_commands.h": header()}
 
 
-def main() -> None:
-    """Write every document: to a temporary file, then renamed."""
-    for path, text in documents().items():
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)
-        print(path)
-
-
 if __name__ == "__main__":
-    main()
+    write_documents(documents())

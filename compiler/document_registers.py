@@ -1,11 +1,9 @@
 """python -m compiler.document_registers writes docs/registers.md and docs/wesnpu_registers.h from the table."""
 
-import os
 from pathlib import Path
 
-from compiler.registers import ADDRESS_BITS, REGISTERS, Field, Register
-
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+from compiler.documents import DOCS, bit_range, write_documents
+from compiler.registers import ADDRESS_BITS, REGISTERS, Register
 
 INTRODUCTION = f"""# Registers
 
@@ -19,17 +17,12 @@ fields read 0 and ignore writes. A write changes only the bytes whose strobe is 
 """
 
 
-def _bits(field: Field) -> str:
-    high = field.low + field.width - 1
-    return f"{high}:{field.low}" if field.width > 1 else str(field.low)
-
-
 def _section(register: Register) -> str:
     access = register.access.value + (", locked" if register.locked else "")
     origin = "fixed when the engine is generated" if register.offset < 0x20 else f"after reset {register.reset:#x}"
     lines = [f"## {register.offset:#05x} {register.name}", "", f"{register.doc} ({access}; {origin})"]
     lines += ["", "| bits | field | meaning |", "|---|---|---|"]
-    lines += [f"| {_bits(field)} | {field.name} | {field.doc} |" for field in register.fields]
+    lines += [f"| {bit_range(field.low, field.width)} | {field.name} | {field.doc} |" for field in register.fields]
     for field in register.fields:
         if field.values:
             lines += ["", f"| {field.name} | meaning |", "|---|---|"]
@@ -64,14 +57,5 @@ def documents() -> dict[Path, str]:
     return {DOCS / "registers.md": markdown(), DOCS / "wesnpu_registers.h": header()}
 
 
-def main() -> None:
-    """Write every document: to a temporary file, then renamed."""
-    for path, text in documents().items():
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)
-        print(path)
-
-
 if __name__ == "__main__":
-    main()
+    write_documents(documents())

@@ -40,10 +40,10 @@ class _Chunk:
 
 
 class _Ring:
-    """The next free row of a ring memory."""
+    """The next free row of a ring memory; `memory` is its name in Item.reads and Item.writes."""
 
-    def __init__(self, rows: int):
-        self.rows, self._next = rows, 0
+    def __init__(self, memory: str, rows: int):
+        self.memory, self.rows, self._next = memory, rows, 0
 
     def take(self, count: int) -> int:
         first = self._next
@@ -60,7 +60,8 @@ class Emitter:
 
     def __init__(self, network: Network, config: EngineConfig, placements: dict[str, Placement]):
         self._network, self._config, self._placements = network, config, placements
-        self._weight_ring, self._parameter_ring = _Ring(config.weight_rows), _Ring(config.parameter_rows)
+        self._weight_ring = _Ring("weights", config.weight_rows)
+        self._parameter_ring = _Ring("parameters", config.parameter_rows)
         self._offsets: dict[bytes, int] = {}
         self.items: list[Item] = []
         self.weights = bytearray()
@@ -78,21 +79,17 @@ class Emitter:
         runs = self._chunks(mapping, first_block * per_block, last_group)
         tiles = [(row, min(plan.rows, height - row)) for row in range(0, height, plan.rows)]
         persistent = self._persistent(runs, mapping)
-        placed: list[_Chunk] = []
+        chunks: list[_Chunk] = []
         loaded = 0
-        for number, (row, rows) in enumerate(tiles):
+        for row, rows in tiles:
             loaded = self._load_input(plan, first_block, row, rows, loaded)
             self._load_residual(plan, first_block, row, rows)
-            if number == 0 or not persistent:
-                for first, groups, live in runs:
-                    chunk = self._load_weights(mapping, first, groups, live)
-                    placed.append(chunk)
-                    self._compute(plan, first_block, chunk, row, rows)
-            else:
-                for chunk in placed:
-                    self._compute(plan, first_block, chunk, row, rows)
             if not persistent:
-                placed = []
+                chunks = []
+            for number, run in enumerate(runs):
+                if number == len(chunks):
+                    chunks.append(self._load_weights(mapping, *run))
+                self._compute(plan, first_block, chunks[number], row, rows)
             self._store(plan, first_block, row, rows)
 
     def _chunks(self, mapping: Mapping, first: int, last: int) -> list[tuple[int, int, int]]:
@@ -130,25 +127,21 @@ class Emitter:
         held = mapping.hold_weights or not live
         data = mapping.held_row(live) if held else mapping.weight_rows(first, groups)
         rows = self._chunk_rows(mapping, groups, live)
-        weight_row = self._weight_ring.take(rows)
-        self._transfer_weights(data, weight_row, "weights", self._weight_ring.mask(weight_row, rows))
-        parameter_row = self._parameter_ring.take(groups)
-        self._transfer_weights(
-            mapping.parameter_rows(first, groups),
-            parameter_row,
-            "parameters",
-            self._parameter_ring.mask(parameter_row, groups),
-        )
+        weight_row = self._fill(self._weight_ring, data, rows)
+        parameter_row = self._fill(self._parameter_ring, mapping.parameter_rows(first, groups), groups)
         return _Chunk(first, groups, live, weight_row, parameter_row, rows)
 
-    def _transfer_weights(self, data: bytes, row: int, memory: str, mask: int) -> None:
+    def _fill(self, ring: _Ring, data: bytes, rows: int) -> int:
+        """Loads data into the next rows of a ring; returns the first."""
+        row = ring.take(rows)
         fields = {
             "address": self._image_offset(data),
             "row": row,
-            "parameters": int(memory == "parameters"),
+            "parameters": int(ring is self._parameter_ring),
             "length": len(data) // 16,
         }
-        self.items.append(Item(Unit.WEIGHTS, fields, writes={memory: mask}))
+        self.items.append(Item(Unit.WEIGHTS, fields, writes={ring.memory: ring.mask(row, rows)}))
+        return row
 
     def _load_input(self, plan: LayerPlan, first_block: int, row: int, rows: int, loaded: int) -> int:
         """Loads the input rows that a tile needs and that are not there yet; returns how many are there then."""
@@ -177,15 +170,10 @@ class Emitter:
         fields = {
             "address": place.offset + first_block * place.block_bytes + row * place.row_bytes,
             "external_block_stride": place.block_bytes,
-            "base": region.base,
-            "block_stride": region.block_stride,
-            "pitch": region.pitch,
-            "extent": region.extent % (SIZE_MAX + 1),
-            "row_offset": region.row_offset(row),
             "rows": rows,
             "width": region.width,
             "blocks": blocks,
-        }
+        } | region.fields("", 0, row)
         outside = 0
         for block in range(first_block, first_block + blocks):
             outside |= (1 << rows) - 1 << block * place.height + row
@@ -209,17 +197,13 @@ class Emitter:
         fields = {
             "first_group": chunk.first_group % per_block,
             "groups": chunk.groups,
-            "output_base": y.base + block * y.block_stride,
-            "output_block_stride": y.block_stride,
-            "output_pitch": y.pitch,
-            "output_extent": y.extent % (SIZE_MAX + 1),
-            "output_row_offset": y.row_offset(row),
             "output_rows": 1 if joined else rows,
             "output_width": rows * y.width if joined else y.width,
             "weight_row": chunk.weight_row,
             "parameter_row": chunk.parameter_row,
             "layer": plan.index,
-        } | self._requantization(plan, block, row)
+        }
+        fields |= y.fields("output_", block, row) | self._requantization(plan, block, row)
         reads = u.mask(row, rows, *blocks) if u is not None else 0
         if chunk.live:
             fields |= self._input_fields(plan, block, row, rows, joined)
@@ -244,7 +228,6 @@ class Emitter:
         mapping, x = plan.mapping, plan.input.region
         layer, tensor = mapping.layer, self._network.tensors[plan.input.tensor]
         first_row = row * mapping.stride[0] - layer.padding[0]
-        input_block = block if mapping.depthwise else 0
         return {
             "mode": mapping.mode,
             "stride_y": mapping.stride[0],
@@ -253,11 +236,6 @@ class Emitter:
             "grid": mapping.grid,
             "passes": mapping.passes if mapping.grid else 0,
             "vectors": mapping.vectors,
-            "input_base": x.base + input_block * x.block_stride,
-            "input_block_stride": x.block_stride,
-            "input_pitch": x.pitch,
-            "input_extent": x.extent % (SIZE_MAX + 1),
-            "input_row_offset": x.row_offset(first_row),
             "input_height": 1 if joined else tensor.height,
             "input_width": rows * x.width if joined else tensor.width,
             "first_row": 0 if joined else first_row,
@@ -265,7 +243,7 @@ class Emitter:
             "kernel_height": layer.kernel[0],
             "kernel_width": layer.kernel[1],
             "input_zero_point": tensor.zero_point,
-        }
+        } | x.fields("input_", block if mapping.depthwise else 0, first_row)
 
     def _input_mask(self, plan: LayerPlan, blocks: tuple[int, int], row: int, rows: int) -> int:
         mapping, x = plan.mapping, plan.input.region
@@ -284,14 +262,8 @@ class Emitter:
             "output_zero_point": tensors[layer.output].zero_point,
         }
         if plan.residual is not None and layer.residual is not None:
-            u = plan.residual.region
-            fields |= {
+            fields |= plan.residual.region.fields("residual_", block, row) | {
                 "residual": 1,
-                "residual_base": u.base + block * u.block_stride,
-                "residual_block_stride": u.block_stride,
-                "residual_pitch": u.pitch,
-                "residual_extent": u.extent % (SIZE_MAX + 1),
-                "residual_row_offset": u.row_offset(row),
                 "residual_multiplier": layer.residual.multiplier,
                 "residual_zero_point": tensors[layer.residual.tensor].zero_point,
             }

@@ -18,9 +18,12 @@ class Command:
 
 
 def encode(unit: Unit, fields: dict[str, int]) -> bytes:
-    """The bytes of one command; fields not given are 0. ValueError names a field that is unknown or out of range."""
+    """The bytes of one command; fields not given are 0. ValueError names a field that is unknown or out of range.
+
+    A field `unit` goes before the unit itself: a test may make a command that no unit executes.
+    """
     words = [0] * (4 * length_units(unit))
-    values = {**fields, "unit": int(unit)}
+    values = {"unit": int(unit), **fields}
     for field in FIELDS[unit]:
         value = int(values.pop(field.name, 0))
         low, high = field.range

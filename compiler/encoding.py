@@ -7,6 +7,8 @@ words; docs/engine.md says what they mean. A field lies in word `word`, bits `lo
 from dataclasses import dataclass
 from enum import IntEnum
 
+ROW_OFFSETS = 65536  # row offsets are 16-bit numbers; an extent of 0 means this many
+
 
 class Unit(IntEnum):
     """Who executes a command; END stops the program when all four units have finished."""

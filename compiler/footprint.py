@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.config import WORD_BYTES, EngineConfig
-from compiler.encoding import Mode
+from compiler.encoding import ROW_OFFSETS, Mode
 
 PACKED_PIXEL_BYTES = 4
-OFFSETS = 65536  # row offsets are 16-bit numbers; an extent of 0 means this many
 WINDOWED = (Mode.WINDOW, Mode.GATHER)
 
 
@@ -17,7 +16,7 @@ def slot_offsets(offset: int, pitch: int, extent: int, count: int) -> np.ndarray
     found = np.empty(count, np.int64)
     for index in range(count):
         found[index] = offset
-        offset = (offset + pitch) % OFFSETS
+        offset = (offset + pitch) % ROW_OFFSETS
         if offset == extent:
             offset = 0
     return found

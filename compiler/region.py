@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from compiler.config import ROW_BANKS, EngineConfig
+from compiler.encoding import ROW_OFFSETS
 
 
 @dataclass(frozen=True)
@@ -17,16 +18,10 @@ class Region:
     slots: int
     pitch: int
     width: int
-    first_block: int = 0
 
     @property
     def block_stride(self) -> int:
-        """Words from one channel block to the next."""
-        return self.slots * self.pitch
-
-    @property
-    def extent(self) -> int:
-        """slots * pitch, where the row offset wraps."""
+        """Words from one channel block to the next: slots * pitch, where the row offset wraps, too."""
         return self.slots * self.pitch
 
     @property
@@ -37,6 +32,16 @@ class Region:
     def row_offset(self, row: int) -> int:
         """Slot offset of an image row; also of rows above the image (negative)."""
         return row % self.slots * self.pitch
+
+    def fields(self, prefix: str, block: int, row: int) -> dict[str, int]:
+        """The command fields, named `prefix` + ..., of an access that begins at this channel block and image row."""
+        return {
+            f"{prefix}base": self.base + block * self.block_stride,
+            f"{prefix}block_stride": self.block_stride,
+            f"{prefix}pitch": self.pitch,
+            f"{prefix}extent": self.block_stride % ROW_OFFSETS,
+            f"{prefix}row_offset": self.row_offset(row),
+        }
 
     def mask(self, first_row: int, rows: int, first_block: int, blocks: int) -> int:
         """A bit per scratchpad word of these rows and blocks."""

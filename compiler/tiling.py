@@ -1,6 +1,6 @@
 """Where every tensor of a layer lies while it runs, and how many rows are done at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.layout import blocks_of
@@ -76,8 +76,7 @@ class Planner:
         return [self._with_stores(plan) for plan in plans]
 
     def _with_stores(self, plan: LayerPlan) -> LayerPlan:
-        output = Operand(plan.output.tensor, plan.output.region, plan.output.tensor in self.external)
-        return LayerPlan(plan.index, plan.mapping, plan.input, output, plan.residual, plan.rows, plan.slab)
+        return replace(plan, output=replace(plan.output, external=plan.output.tensor in self.external))
 
     def _after(self, index: int, layer: ConvLayer, plan: LayerPlan) -> None:
         tensor = self._network.tensors[layer.output]

@@ -17,7 +17,7 @@ from models.onnx_writer import Normalization, OnnxWriter
 
 SEED, EPSILON = 224, 1e-5
 V1_BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
-V2_STAGES = (  # expansion, output channels, repeats, first stride
+V2_STAGES = (  # MobileNetV2 1.0 (arXiv 1801.04381, table 2): expansion, output channels, repeats, first stride
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),

@@ -15,7 +15,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from golden.errors import WesnpuError
+from golden.files import write_whole
 from golden.network import Preprocessing
 from quant.evaluate import compare_scores, float_scores, scores
 from quant.image_set import open_images
@@ -104,7 +104,7 @@ class State:
         key = f"{self.identity} {name}"
         if key not in self.results:
             self.results[key] = list(make())
-            write(self.path, json.dumps(self.results, indent=1))
+            write_whole(self.path, json.dumps(self.results, indent=1).encode())
         first, second = self.results[key]
         return first, second
 
@@ -178,15 +178,6 @@ Made by:
 """
 
 
-def write(path: Path, text: str) -> None:
-    """Write the whole file under a temporary name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Command line; exit code 2 with one line for bad input."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -209,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         state = State(options.state, identity(options.model, data))
         results = measure(imported, data, options.recipes, options.observers, options.draws, options.workers, state)
         for draws, (plain, rows) in enumerate(results, 1):
-            write(options.out, document(plain, rows, len(data.labels), draws, command))
+            write_whole(options.out, document(plain, rows, len(data.labels), draws, command).encode())
     except WesnpuError as error:
         print(error, file=sys.stderr)
         return 2

@@ -124,7 +124,6 @@ class Graph:
     outputs: list[str]
     nodes: list[Node]
     shapes: dict[str, tuple[int, int, int]]
-    onnx_names: dict[str, str]  # graph tensor -> tensor name in the simplified ONNX model, for onnxruntime
     host_tail: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

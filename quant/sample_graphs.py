@@ -24,7 +24,7 @@ def graph_of(nodes: list[Node], shape: tuple[int, int, int], outputs: list[str],
     shapes = {source: shape}
     for node in nodes:
         shapes[node.output] = node.output_shape(*(shapes[name] for name in node.inputs))
-    graph = Graph("sample", source, outputs, nodes, shapes, {name: name for name in shapes})
+    graph = Graph("sample", source, outputs, nodes, shapes)
     graph.validate()
     return graph
 

@@ -13,14 +13,13 @@ Two changes of a ReLU network, each with a strength k in octaves:
 """
 
 import copy
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from golden.files import make_whole
 from quant.evaluate import compare_scores, float_scores, scores
 from quant.graph import Activation, Conv, Graph, Pool
 from quant.images import Images
@@ -161,7 +160,4 @@ def plot(panels: dict[str, list[Curve]], strengths: Sequence[float], path: Path)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("top-1 (%)")
     axes[0].legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=path.suffix, delete=False) as file:
-        figure.savefig(file, format=path.suffix[1:], dpi=120)
-    os.replace(file.name, path)
+    make_whole(path, lambda temporary: figure.savefig(temporary, format=path.suffix[1:], dpi=120))

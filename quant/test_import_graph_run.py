@@ -21,7 +21,7 @@ def small_graph() -> Graph:
     add = Add("s", ("a", "b"), "c", Activation(-1.0, None))
     pool = Pool("p", "c", "y", (3, 2), (2, 1), (1, 0, 0, 1), Activation(None, 0.5))
     shapes = {"x": (3, 6, 7), "a": (4, 7, 4), "b": (4, 7, 4), "c": (4, 7, 4), "y": (4, 3, 4)}
-    return Graph("small", "x", ["y"], [dense, depth, add, pool], shapes, {t: t for t in shapes})
+    return Graph("small", "x", ["y"], [dense, depth, add, pool], shapes)
 
 
 def direct(node: Conv | Pool, x: np.ndarray) -> np.ndarray:

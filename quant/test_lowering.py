@@ -70,7 +70,7 @@ def exact_output(network: Network, layer: ConvLayer, tensors: dict[str, np.ndarr
     source, target = network.tensors[layer.input], network.tensors[layer.output]
     weight = layer.weight * real_weight_scale(network, layer)[:, None, None, None]
     node = Conv("n", "x", "y", layer.depthwise, weight, bias, layer.stride, layer.padding)
-    graph = Graph("g", "x", ["y"], [node], {"x": source.shape, "y": target.shape}, {})
+    graph = Graph("g", "x", ["y"], [node], {"x": source.shape, "y": target.shape})
     real = run_graph(graph, (tensors[layer.input].astype(float) - source.zero_point) * source.scale)["y"]
     if layer.residual is not None:
         other = network.tensors[layer.residual.tensor]

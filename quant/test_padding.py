@@ -42,7 +42,7 @@ def test_such_a_network_runs_as_integers(padding):
     node = convolution((1, 1), padding, (1, 1), True)
     node.activation = Activation(0.0, None)
     size = (3, 6 + padding[0] + padding[2], 7 + padding[1] + padding[3])
-    graph = Graph("net", "x", ["y"], [node], {"x": (3, 6, 7), "y": size}, {"x": "x", "y": "y"})
+    graph = Graph("net", "x", ["y"], [node], {"x": (3, 6, 7), "y": size})
     images = Images(np.random.default_rng(2).normal(size=(4, 3, 6, 7)), (3, 6, 7), None)
     network = quantize(graph, images.array, recipe="wes")
     codes = input_codes(network, images.array)

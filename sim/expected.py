@@ -5,16 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.config import WORD_BYTES
+from compiler.layout import blocks_of
 from golden.network import ConvLayer, Network
 from golden.requantize import residual_term
 from golden.run import run
 
 STAGES = ("acc", "shifted", "product", "output")
-
-
-def blocks(channels: int) -> int:
-    """Channel blocks of 16 that a tensor occupies."""
-    return -(-channels // WORD_BYTES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +43,11 @@ def expected_of(network: Network, image: np.ndarray, *, stages: bool = False) ->
     """Run golden on `image`, int8 (C, H, W), and pad every result as docs/engine.md says."""
     result = run(network, image, keep=True, stages=stages)
     source = network.tensors[network.input]
-    tensors = {network.input: _pad(image, WORD_BYTES * blocks(source.channels), source.zero_point)}
+    tensors = {network.input: _pad(image, WORD_BYTES * blocks_of(source.channels), source.zero_point)}
     padded_stages = {}
     for layer in network.layers:
         values = result.tensors[layer.output]
-        total = WORD_BYTES * blocks(layer.channels)
+        total = WORD_BYTES * blocks_of(layer.channels)
         count = total - layer.channels
         if count:
             operand = tensors[layer.residual.tensor] if layer.residual else None

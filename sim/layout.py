@@ -3,8 +3,7 @@
 import numpy as np
 
 from compiler.config import WORD_BYTES
-
-PACKED_CHANNELS = 4  # a network input of at most this many channels takes four bytes per pixel
+from compiler.layout import PACKED_CHANNELS
 
 
 def tensor_bytes(values: np.ndarray) -> np.ndarray:

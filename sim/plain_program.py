@@ -8,31 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.config import WORD_BYTES, EngineConfig
-from compiler.encoding import FIELDS, Mode, Unit, length_units
+from compiler.encode import encode
+from compiler.encoding import Mode, Unit, length_units
+from compiler.layout import blocks_of
+from compiler.schedule import WAIT_FIELDS
 from golden.errors import WesnpuError
 from golden.network import ConvLayer, Network
-from sim.expected import blocks
 from sim.trace import ComputeWrites
 
 Command = tuple[Unit, dict[str, int]]
-WAITS = {Unit.LOAD: "wait_load", Unit.WEIGHTS: "wait_weights", Unit.COMPUTE: "wait_compute", Unit.STORE: "wait_store"}
-
-
-def encode_command(unit: Unit, values: dict[str, int]) -> bytes:
-    """A command's bytes; fields absent from `values` are 0."""
-    words = [0] * (4 * length_units(unit))
-    for field in FIELDS[unit]:
-        value = values.get(field.name, int(unit) if field.name == "unit" else 0)
-        words[field.word] |= (value & (1 << field.width) - 1) << field.low
-    return np.array(words, "<u4").tobytes()
 
 
 def in_order(commands: list[Command]) -> list[Command]:
     """The same commands, each waiting for all before it, and END."""
-    done = dict.fromkeys(WAITS, 0)
+    done = dict.fromkeys(WAIT_FIELDS, 0)
     ordered = []
     for unit, values in [*commands, (Unit.END, {})]:
-        ordered.append((unit, values | {WAITS[u]: n for u, n in done.items()}))
+        ordered.append((unit, values | {WAIT_FIELDS[u]: n for u, n in done.items()}))
         if unit in done:
             done[unit] += 1
     return ordered
@@ -47,7 +39,7 @@ def _odd_pitch(width: int, pixels: int) -> int:
 def pack_weights(layer: ConvLayer, mode: Mode, config: EngineConfig, grid: int) -> np.ndarray:
     """Weight rows of all lane groups of the padded output, int8 (rows, lanes, taps), in the order of docs/engine.md."""
     lanes, taps = config.lanes, config.taps
-    total = WORD_BYTES * blocks(layer.channels)
+    total = WORD_BYTES * blocks_of(layer.channels)
     weight = np.zeros((total, *layer.weight.shape[1:]), np.int8)
     weight[: layer.channels] = layer.weight
     if mode in (Mode.WINDOW, Mode.GATHER):
@@ -70,7 +62,7 @@ def pack_weights(layer: ConvLayer, mode: Mode, config: EngineConfig, grid: int) 
 def pack_parameters(layer: ConvLayer, config: EngineConfig) -> bytes:
     """Parameter rows of all lane groups of the padded output."""
     lanes = config.lanes
-    total = WORD_BYTES * blocks(layer.channels)
+    total = WORD_BYTES * blocks_of(layer.channels)
     bias, shift = np.zeros(total, "<i4"), np.zeros(total, np.uint8)
     bias[: layer.channels], shift[: layer.channels] = layer.bias, layer.requantizer.shift
     rows = []
@@ -121,7 +113,7 @@ def plain_program(
     kind, grid = mode or mode_of(layer, config)
     packed_input = source.channels <= 4
     pitch, out_pitch = _odd_pitch(source.width, config.pixels), _odd_pitch(target.width, config.pixels)
-    in_blocks, out_blocks = blocks(source.channels), blocks(target.channels)
+    in_blocks, out_blocks = blocks_of(source.channels), blocks_of(target.channels)
     in_stride, out_stride = pitch * source.height, out_pitch * target.height
     out_base = in_blocks * in_stride
     weights = pack_weights(layer, kind, config, grid)
@@ -171,7 +163,7 @@ def plain_program(
 
     size = sum(length_units(unit) for unit, _ in commands(0)) * 16
     listing = commands(size)
-    image = b"".join(encode_command(*command) for command in listing) + weight_bytes + parameters
+    image = b"".join(encode(*command) for command in listing) + weight_bytes + parameters
     part = ComputeWrites(0, 0, 0, groups, target.height, target.width, target.width, 0, out_base, out_stride, out_pitch,
                          out_stride & 0xFFFF, 0)
     data_size = out_offset + out_blocks * block_bytes

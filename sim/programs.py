@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler import registers
+from compiler.encode import encode
 from compiler.encoding import Unit
 from rtl.interfaces import Error
 from sim.driver import START, SimulationError
 from sim.job import Channel, Job, Manners, Outcome
 from sim.layers import random_network
 from sim.memory_image import job_of, place
-from sim.plain_program import Command, PlainProgram, encode_command, plain_program
+from sim.plain_program import Command, PlainProgram, plain_program
 from sim.session import Prepared, Session, prepare_plain
 
 CONTROL = registers.register("CONTROL").offset
@@ -49,7 +50,7 @@ async def _same_after_another(session: Session, seed: int) -> None:
 
 async def _empty(session: Session, seed: int) -> None:
     """A program of END alone changes nothing."""
-    placement = place(encode_command(Unit.END, {}), 64, seed)
+    placement = place(encode(Unit.END, {}), 64, seed)
     outcome = await session.driver.run_to_end(job_of(placement, layers=1, manners=Manners()))
     if not np.array_equal(outcome.memory, placement.memory):
         raise SimulationError("a program of END alone wrote memory")
@@ -71,7 +72,7 @@ async def _store_then_load(session: Session, seed: int) -> None:
         (Unit.STORE, shape | {"wait_load": 2, "address": 2 * size, "base": words}),
         (Unit.END, {}),
     ]
-    placement = place(b"".join(encode_command(*command) for command in program), 3 * size, seed)
+    placement = place(b"".join(encode(*command) for command in program), 3 * size, seed)
     final = placement.memory.copy()
     view = placement.data_view(final)
     view[size : 3 * size] = np.tile(view[:size], 2)
@@ -114,7 +115,7 @@ class Broken:
 
 def _with_commands(program: PlainProgram, commands: list[Command]) -> bytes:
     """The program's image with other commands of the same lengths."""
-    text = b"".join(encode_command(*command) for command in commands)
+    text = b"".join(encode(*command) for command in commands)
     return text + program.image[len(text) :]
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from compiler.config import WORD_BYTES, EngineConfig
+from compiler.layout import PACKED_CHANNELS
 from golden.network import Network
 from sim.driver import Driver, SimulationError
 from sim.expected import Expected, expected_of
 from sim.job import Job, Manners, Outcome
-from sim.layout import PACKED_CHANNELS, packed_input_bytes, tensor_bytes
+from sim.layout import packed_input_bytes, tensor_bytes
 from sim.memory_image import Placement, job_of, place
 from sim.plain_program import PlainProgram, plain_program
 from sim.trace import ComputeWrites, compare_trace, read_trace

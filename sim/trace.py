@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from compiler.config import WORD_BYTES, EngineConfig
+from compiler.encoding import ROW_OFFSETS
 from golden.network import Network
 from sim.expected import STAGES, Expected
 
@@ -48,7 +49,7 @@ class ComputeWrites:
         """Scratchpad word address and lane group within the word of every pixel, int64 (count,)."""
         group = self.first_group + np.arange(self.groups)
         per_block = WORD_BYTES // lanes
-        extent = self.extent or 65536
+        extent = self.extent or ROW_OFFSETS
         offset = (self.row_offset + np.arange(self.rows) * self.pitch) % extent
         word = (
             self.base + (group // per_block * self.block_stride)[:, None, None] + offset[None, :, None]

@@ -6,17 +6,7 @@ import numpy as np
 
 from golden.network import ConvLayer, Network, Residual, Tensor
 from golden.requantize import ShiftScaler
-
-# MobileNetV2 1.0 (arXiv 1801.04381, table 2): expansion, output channels, repeats, stride
-MOBILENET_V2 = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
+from models.mobilenet import V2_STAGES
 
 
 class Builder:
@@ -94,7 +84,7 @@ def mobilenet_v2(rng: np.random.Generator, size: int = 224, classes: int = 1000)
     """A quantized network of MobileNetV2 1.0's shapes with random weights."""
     build = Builder(rng, (3, size, size))
     build.conv(32, 3, 2, depthwise=False, relu=True)
-    for expansion, channels, repeats, stride in MOBILENET_V2:
+    for expansion, channels, repeats, stride in V2_STAGES:
         for repeat in range(repeats):
             source = build.last
             inputs = build.tensors[source].channels

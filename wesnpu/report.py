@@ -6,8 +6,8 @@ from pathlib import Path
 import jinja2
 
 from golden.errors import WesnpuError
+from golden.files import write_whole
 from wesnpu import plots
-from wesnpu.files import write_whole
 from wesnpu.report_data import ReportData, load
 
 FOLDER = Path("build/report")

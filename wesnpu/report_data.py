@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from golden.errors import WesnpuError
-from wesnpu.files import write_whole
+from golden.files import write_whole
 
 FORMAT = 1
 

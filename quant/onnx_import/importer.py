@@ -171,8 +171,7 @@ def _finish(walker: Walker, name: str, source: str, views: list[View], tail: lis
     nodes = fold_forward(builder.nodes, outputs, builder.folded)
     alive = {source, *(n.output for n in nodes)}
     shapes = {tensor: chw for tensor, chw in builder.shapes.items() if tensor in alive}
-    names = {tensor: tensor for tensor in shapes}
-    result = Graph(name, source, outputs, nodes, shapes, names, tail, list(builder.warnings))
+    result = Graph(name, source, outputs, nodes, shapes, tail, list(builder.warnings))
     result.validate()
     return result
 

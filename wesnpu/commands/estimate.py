@@ -11,9 +11,9 @@ from compiler.cycles import estimate as predict
 from compiler.program import compile_network
 from golden.errors import WesnpuError
 from golden.file import load_network
+from golden.files import check_output, write_whole
 from golden.network import Network
 from wesnpu import console, options
-from wesnpu.files import check_output, write_whole
 from wesnpu.report_data import Engine, LayerRun
 
 Config = Annotated[str, typer.Option(help=f"Engine preset: {', '.join(PRESETS)}.")]

@@ -6,12 +6,12 @@ import typer
 
 from golden.errors import WesnpuError
 from golden.file import load_network
+from golden.files import check_output, write_whole
 from quant.compare_qdq import QdqComparison, compare_qdq
 from quant.evaluate import input_codes
 from quant.export_qdq import ActivationType, export_qdq
 from wesnpu import console, options
 from wesnpu.commands.evaluate import preprocessing_of
-from wesnpu.files import check_output, write_whole
 from wesnpu.image_files import read_pictures
 
 Activations = Annotated[str, typer.Option(help="uint8 (codes + 128, integer kernels on x86) or int8.")]

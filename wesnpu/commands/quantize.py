@@ -9,13 +9,13 @@ import typer
 
 from golden.errors import WesnpuError
 from golden.file import encode_network
+from golden.files import check_output, write_whole
 from golden.network import Network
 from golden.preprocessing import LAYOUTS
 from quant.onnx_import import Imported, import_onnx
 from quant.recipe import RECIPES
 from quant.recipe import quantize as run_recipe
 from wesnpu import console, options
-from wesnpu.files import check_output, write_whole
 from wesnpu.image_files import read_pictures
 
 Recipe = Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")]
