@@ -11,6 +11,7 @@ from golden.errors import WesnpuError
 from golden.network import Network
 from golden.run import run
 from quant.calibrate import batch_size
+from quant.cluster import connected, map_batches
 from quant.float_run import FloatRunner
 from quant.graph import Graph
 from quant.graph_onnx import to_onnx
@@ -46,30 +47,42 @@ def input_codes(network: Network, real: np.ndarray) -> np.ndarray:
     return quantize_real(real, tensor.scale, tensor.zero_point)
 
 
-def scores(network: Network, images: Images, *, workers: int = 1, progress: Progress | None = None) -> np.ndarray:
-    """Codes of the first output, int8 (N, classes), every image run as integers; the same for any number of workers.
+def scores(
+    network: Network,
+    images: Images,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Codes of the first output, int8 (N, classes), every image run as integers, the same wherever they run.
 
-    progress is called with the number of images done.
+    workers: processes of this machine. scheduler: address of a dask.distributed scheduler whose workers take the
+    batches instead (quant.cluster). progress is called with the number of images done.
     """
+    if workers < 1:
+        raise WesnpuError(f"workers is {workers}: must be at least 1")
     batches = (input_codes(network, batch) for batch in images.batches(BATCH))
     parts: list[np.ndarray] = []
-    for part in _outputs(network, batches, workers):
+    for part in _outputs(network, batches, workers, scheduler):
         parts.append(part)
         if progress is not None:
             progress(sum(map(len, parts)))
     return np.concatenate(parts)
 
 
-def _outputs(network: Network, batches: Iterable[np.ndarray], workers: int) -> Iterator[np.ndarray]:
-    if workers < 1:
-        raise WesnpuError(f"workers is {workers}: must be at least 1")
-    if workers == 1:
-        for batch in batches:
-            yield _first_output(network, batch)
-        return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_set_network, initargs=(network,)) as pool:
-        yield from pool.map(_run_worker, batches)
+def _outputs(
+    network: Network, batches: Iterable[np.ndarray], workers: int, scheduler: str | None
+) -> Iterator[np.ndarray]:
+    if scheduler is not None:
+        with connected(scheduler) as client:
+            yield from map_batches(client, _first_output, network, batches)
+    elif workers > 1:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, context, initializer=_set_network, initargs=(network,)) as pool:
+            yield from pool.map(_run_worker, batches)
+    else:
+        yield from (_first_output(network, batch) for batch in batches)
 
 
 _worker_network: list[Network] = []
@@ -114,11 +127,13 @@ def evaluate(
     *,
     graph: Graph | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Run the network on the images as integers; labels (N,) give top-1, the float graph gives agreement."""
     reference = None if graph is None else float_scores(graph, images)
-    return compare_scores(scores(network, images, workers=workers, progress=progress), labels, reference)
+    found = scores(network, images, workers=workers, scheduler=scheduler, progress=progress)
+    return compare_scores(found, labels, reference)
 
 
 def tensor_sqnr(network: Network, graph: Graph, images: Images) -> dict[str, float]:

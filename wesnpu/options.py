@@ -23,6 +23,10 @@ ChannelOrder = Annotated[str | None, typer.Option(help="RGB, BGR or L.", show_de
 Resize = Annotated[int | None, typer.Option(help="Resize the shorter side to this before the centre crop.")]
 Layout = Annotated[str | None, typer.Option(help="Input layout of the model: NCHW or NHWC.", show_default="as found")]
 
+Workers = Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on it.")]
+SCHEDULER_HELP = "Address of a dask.distributed scheduler, e.g. tcp://host:8786, that runs the integers instead."
+Scheduler = Annotated[str | None, typer.Option(help=SCHEDULER_HELP)]
+
 
 def numbers(name: str, text: str) -> tuple[float, ...]:
     """'0.5,0.25' as (0.5, 0.25); WesnpuError naming the option otherwise."""

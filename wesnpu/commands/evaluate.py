@@ -19,7 +19,6 @@ from wesnpu import console, options
 from wesnpu.image_files import Pictures, read_pictures
 
 FloatModel = Annotated[Path | None, typer.Option("--float", help="Float network to compare with, an ONNX file.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on it.")]
 
 
 def evaluate(
@@ -27,7 +26,8 @@ def evaluate(
     images: options.Images,
     float_model: FloatModel = None,
     limit: options.Limit = None,
-    workers: Workers = 1,
+    workers: options.Workers = 1,
+    scheduler: options.Scheduler = None,
 ) -> None:
     """Run a quantized network on images, in exact integers: top-1, and agreement with the float network."""
     quantized = load_network(network)
@@ -35,9 +35,9 @@ def evaluate(
     graph = float_graph(quantized, float_model) if float_model is not None else None
     pictures = known_labels(quantized, read_pictures(images, how, limit=limit, classes=quantized.labels))
     with console.progress("integers", len(pictures.images)) as update:
-        found = scores(quantized, pictures.images, workers=workers, progress=update).argmax(axis=1)
+        codes = scores(quantized, pictures.images, workers=workers, scheduler=scheduler, progress=update)
     reference = None if graph is None else float_scores(graph, pictures.images).argmax(axis=1)
-    show(quantized, pictures, found, reference)
+    show(quantized, pictures, codes.argmax(axis=1), reference)
 
 
 def known_labels(network: Network, pictures: Pictures) -> Pictures:

@@ -1,0 +1,87 @@
+"""Evaluation on a dask.distributed cluster: the same integers as here, and errors that say what is wrong."""
+
+import builtins
+import socket
+import warnings
+
+import numpy as np
+import pytest
+
+from golden.errors import WesnpuError
+from quant import cluster, fashion
+from quant.evaluate import scores
+from quant.images import Images
+
+distributed = pytest.importorskip("distributed", reason="needs dask[distributed], the extra 'cluster'")
+pytestmark = pytest.mark.filterwarnings("ignore")  # dask's own, of its event loop and its dashboard
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+        with distributed.LocalCluster(protocol="tcp://", **options) as local:
+            yield local.scheduler_address
+
+
+def pictures(count):
+    return Images(fashion.data().images[:count], fashion.SHAPE, fashion.PREPROCESSING)
+
+
+@pytest.mark.parametrize("recipe", ["wes", "channelwise"])
+def test_a_cluster_gives_the_integers_of_this_process_in_their_order(recipe, scheduler):
+    network, told = fashion.network("fashion_mobilenet_v2", recipe), []
+    found = scores(network, pictures(150), scheduler=scheduler, progress=told.append)
+    assert np.array_equal(found, scores(network, pictures(150))) and found.dtype == np.int8
+    assert told == [*range(16, 150, 16), 150]
+
+
+def test_more_batches_than_are_in_flight_come_back_in_order(scheduler):
+    with cluster.connected(scheduler) as client:
+        assert list(cluster.map_batches(client, pow, 3, range(30))) == [3**n for n in range(30)]
+
+
+def test_an_error_in_a_batch_reaches_the_caller(scheduler):
+    with cluster.connected(scheduler) as client, pytest.raises(ZeroDivisionError):
+        list(cluster.map_batches(client, divmod, 1, [1, 0]))
+
+
+def test_workers_with_other_code_are_refused(scheduler, monkeypatch):
+    answers = iter(["theirs", "ours"])  # the worker is in this process and is asked first
+    monkeypatch.setattr(cluster, "digest", lambda modules: next(answers))
+    with pytest.raises(WesnpuError, match="other code"), cluster.connected(scheduler):
+        pass
+
+
+def test_a_cluster_without_workers_is_refused():
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol="tcp://") as empty:
+        with pytest.raises(WesnpuError, match="no worker"), cluster.connected(empty.scheduler_address):
+            pass
+
+
+def test_an_address_that_does_not_answer_is_named():
+    with socket.socket() as bound:  # bound, not listening: nobody answers there
+        bound.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{bound.getsockname()[1]}"
+        with pytest.raises(WesnpuError, match=address), cluster.connected(address, timeout=0.5):
+            pass
+
+
+@pytest.mark.parametrize("address", ["nonsense://x", "", "tcp://"])
+def test_an_address_that_is_none_is_named(address):
+    with pytest.raises(WesnpuError, match="scheduler"), cluster.connected(address, timeout=0.5):
+        pass
+
+
+def test_without_the_package_the_error_names_it(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name == "distributed":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(WesnpuError, match=r"dask\[distributed\]"), cluster.connected("tcp://127.0.0.1:1"):
+        pass

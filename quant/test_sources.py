@@ -1,0 +1,52 @@
+"""The digest of code: it changes with what the code does, wherever it is imported from, and with nothing else."""
+
+import pytest
+
+from quant import sources
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Makes modules below a folder of their own; called with {module: text}, it forgets what was read before."""
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+
+    def write(texts):
+        sources._imported.cache_clear()
+        sources._text_digest.cache_clear()
+        for module, text in texts.items():
+            path = tmp_path.joinpath(*module.split(".")).with_suffix(".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    yield write
+    sources._imported.cache_clear()
+    sources._text_digest.cache_clear()
+
+
+def test_imports_are_followed_and_only_those(tree):
+    tree({"quant.a": "from quant import b\nimport numpy\n", "quant.b": "import golden.c\n", "golden.c": "x = 1\n"})
+    tree({"quant.d": "x = 1\n", "quant.__init__": ""})
+    assert sources.closure(["quant.a"]) == {"quant.a", "quant", "quant.b", "golden.c"}
+    assert sources.closure(["quant.a"], opaque=["quant.b"]) == {"quant.a", "quant", "quant.b"}
+    with pytest.raises(FileNotFoundError, match="quant.nowhere"):
+        sources.closure(["quant.nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ('"""Another."""\ndef f(x):\n    """Text."""\n    # remark\n    return (x + 1)\n', True),
+        ('"""Doc."""\ndef f(x):\n    return x + 2\n', False),
+        ('"""Doc."""\ndef f(y):\n    return y - 1\n', False),
+    ],
+)
+def test_only_what_the_code_does_counts(tree, text, same):
+    tree({"quant.a": "from quant.b import f\n", "quant.b": '"""Doc."""\ndef f(x):\n    return x + 1\n'})
+    before = sources.digest(["quant.a"])
+    tree({"quant.b": text})
+    assert (sources.digest(["quant.a"]) == before) is same
+
+
+def test_the_digest_of_the_evaluation_covers_the_golden_model():
+    assert {"golden.conv", "golden.requantize", "quant.input_scale"} <= sources.closure(["quant.evaluate"])
+    assert not [module for module in sources.closure(["quant.evaluate"]) if module.startswith("quant.passes")]
