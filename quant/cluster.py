@@ -48,7 +48,7 @@ def code_digest() -> str:
 def _check_workers(client: Any, address: str) -> None:
     try:
         found = client.run(code_digest)
-    except ImportError as error:
+    except Exception as error:  # dask hands on what a worker raised, or only its text as an Exception
         raise WesnpuError(f"scheduler {address!r}: a worker lacks this program: {error}") from error
     if not found:
         raise WesnpuError(f"scheduler {address!r} has no worker")
