@@ -39,6 +39,19 @@ def waits_met(command: SimpleNamespace, finished) -> SimpleNamespace:
     )
 
 
+def members(unit: Unit) -> dict:
+    """How every unit takes its commands.
+
+    `command`: all words; `command_valid`; `command_ready`: the command is consumed; `may_start`: its waits are met.
+    """
+    return {
+        "command": In(length_units(unit) * BEAT_BITS),
+        "command_valid": In(1),
+        "command_ready": Out(1),
+        "may_start": In(1),
+    }
+
+
 class CommandQueue(wiring.Component):
     """Buffers `depth` units and assembles them into whole commands of one unit.
 

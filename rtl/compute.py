@@ -5,13 +5,15 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
+from compiler.encoding import Unit
+from rtl import command as cmd
 from rtl.array import ACC_BITS, MacArray
-from rtl.command import NUMBER_BITS
+from rtl.delay import delay_line
 from rtl.interfaces import Cause
-from rtl.microop import ADDRESS, CONTEXTS, FEED, MULTIPLY, OPERANDS, RESULT, SUM, WORDS, micro_op
+from rtl.microop import ADDRESS, CONTEXTS, FEED, MULTIPLY, OPERANDS, RESULT, SUM, WORDS
 from rtl.operands import Operands
 from rtl.results import Results
-from rtl.rows import COMMAND_BITS, RowPlanner
+from rtl.rows import RowPlanner
 from rtl.scratchpad import ADDRESS_BITS, WORD_BITS, results_layout
 from rtl.sequencer import Sequencer
 from rtl.weights import SHIFT_BITS, ParameterMemory, WeightMemory
@@ -20,10 +22,10 @@ from rtl.weights import SHIFT_BITS, ParameterMemory, WeightMemory
 class Compute(wiring.Component):
     """The compute unit without its memories' write sides.
 
-    Members: command members as every unit's; `blocked_cause`; scratchpad side: `row_address`, `row_enable`, `row`,
-    `residual`, `residual_word`, `result`, `result_valid`; memory side: `weight_row`, `weights`, `parameter_row`,
-    `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of this cycle; errors `illegal` (with the
-    command's `number`) and `overflow`.
+    Members: `rtl.command.members` and `number`, the command's; `blocked_cause`; scratchpad side: `row_address`,
+    `row_enable`, `row`, `residual`, `residual_word`, `result`, `result_valid`; memory side: `weight_row`, `weights`,
+    `parameter_row`, `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of this cycle; errors
+    `illegal` and `overflow`.
     Latency: RESULT + 1 + requantizer latency + 1 cycles from the last micro-operation to the written result.
     """
 
@@ -33,11 +35,8 @@ class Compute(wiring.Component):
         rows, pixels = config.window_kernel, config.pixels
         word = data.ArrayLayout(WORD_BITS, pixels)
         members = {
-            "command": In(COMMAND_BITS),
-            "number": In(NUMBER_BITS),
-            "command_valid": In(1),
-            "command_ready": Out(1),
-            "may_start": In(1),
+            **cmd.members(Unit.COMPUTE),
+            "number": In(cmd.NUMBER_BITS),
             "blocked_cause": In(4),
             "row_address": Out(data.ArrayLayout(ADDRESS_BITS, rows)),
             "row_enable": Out(rows),
@@ -56,7 +55,7 @@ class Compute(wiring.Component):
             "cause_layer": Out(16),
             "illegal": Out(1),
             "overflow": Out(1),
-            "overflow_number": Out(NUMBER_BITS),
+            "overflow_number": Out(cmd.NUMBER_BITS),
         }
         if trace:
             lanes, guard = config.lanes, config.guard_bits
@@ -74,9 +73,9 @@ class Compute(wiring.Component):
         m.submodules.array = array = MacArray(config)
         m.submodules.results = results = Results(config, trace=self._trace)
         self._front(m, planner, sequencer, results)
-        at = self._stages(m, sequencer.issue)
+        at = delay_line(m, sequencer.issue, RESULT, name="op")
         overflow = self._addresses(m, at[1], at[ADDRESS])
-        numbers = Array(Signal(NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
+        numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
         with m.If(sequencer.starts_command):
             m.d.sync += numbers[(sequencer.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
         guilty = Mux(overflow, at[ADDRESS].result.context, results.overflow_context)
@@ -109,7 +108,6 @@ class Compute(wiring.Component):
     def _front(self, m, planner, sequencer, results) -> None:
         m.d.comb += [
             planner.command.eq(self.command),
-            planner.number.eq(self.number),
             planner.command_valid.eq(self.command_valid),
             self.command_ready.eq(planner.command_ready),
             planner.may_start.eq(self.may_start),
@@ -146,15 +144,6 @@ class Compute(wiring.Component):
             m.d.comb += [self.cause.eq(idle_cause), self.cause_layer.eq(sequencer.layer)]
             with m.If(self.command_valid):
                 m.d.comb += self.cause_layer.eq(planner.layer)
-
-    def _stages(self, m, issue) -> list:
-        """The micro-operation at every stage, 0 = issue."""
-        at = [issue]
-        for stage in range(1, RESULT + 1):
-            register = Signal(micro_op(self._config), name=f"op_{stage}")
-            m.d.sync += register.eq(at[-1])
-            at.append(register)
-        return at
 
     def _addresses(self, m, at_sum, at_address):
         """Row addresses, registered for stage ADDRESS; returns whether a word that counts lies outside the memory."""

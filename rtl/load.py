@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.encoding import Unit, length_units
+from compiler.encoding import Unit
 from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS
 from rtl.scratchpad import LoadWrite
@@ -16,22 +16,18 @@ JOBS_AHEAD = 4  # commands whose requests may run ahead of the one whose data ar
 class Load(wiring.Component):
     """Reads rows and writes them as scratchpad words.
 
-    Members: `command`, `number`, `command_valid`, `command_ready`: from the queue; `may_start`: the waits are met;
-    `base`: of the data region; `request` stream of bursts; `beat` stream of 16 bytes, in request order;
-    `write` stream of LoadWrite; `finished`: pulse per command; `illegal`: a field is out of range; `overflow`: the
-    scratchpad address is too large, `error_number` names the
-    command. Throughput: one word per cycle; `unpack` one pixel per cycle.
+    Members: `rtl.command.members` and `number`, the command's; `base`: of the data region; `request` stream of bursts;
+    `beat` stream of 16 bytes, in request order; `write` stream of LoadWrite; `finished`: pulse per command; `illegal`:
+    a field is out of range; `overflow`: the scratchpad address is too large, `error_number` names the command.
+    Throughput: one word per cycle; `unpack` one pixel per cycle.
     """
 
     def __init__(self, *, scratchpad_words: int):
         self._words = scratchpad_words
         super().__init__(
             {
-                "command": In(length_units(Unit.LOAD) * BEAT_BITS),
+                **cmd.members(Unit.LOAD),
                 "number": In(cmd.NUMBER_BITS),
-                "command_valid": In(1),
-                "command_ready": Out(1),
-                "may_start": In(1),
                 "base": In(32),
                 "request": Out(stream.Signature(BurstRequest)),
                 "beat": In(stream.Signature(BEAT_BITS)),

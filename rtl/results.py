@@ -8,6 +8,7 @@ from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Unit
 from rtl import command as cmd
 from rtl.array import ACC_BITS
+from rtl.delay import delayed
 from rtl.interfaces import LayerConstants
 from rtl.microop import CONTEXTS, result_tag
 from rtl.requantizer import RequantizerLane
@@ -125,11 +126,8 @@ class Results(wiring.Component):
             self.residual.valid.eq(requests.r_rdy),
             requests.r_en.eq(accepted),
         ]
-        arrives, sub = accepted, request.sub
-        for stage in range(Scratchpad.read_latency):
-            arrives_next, sub_next = Signal(name=f"arrives_{stage}"), Signal(3, name=f"sub_{stage}", reset_less=True)
-            m.d.sync += [arrives_next.eq(arrives), sub_next.eq(sub)]
-            arrives, sub = arrives_next, sub_next
+        arrives = delayed(m, accepted, Scratchpad.read_latency, name="arrives")
+        sub = delayed(m, request.sub, Scratchpad.read_latency, name="sub", reset_less=True)
         sub_bits = (WORD_BYTES // config.lanes - 1).bit_length()
         parts = [self.residual_word[i].word_select(sub[:sub_bits], config.lanes * 8) for i in range(config.pixels)]
         take = Signal()
@@ -183,12 +181,8 @@ class Results(wiring.Component):
         config = self._config
         latency = lanes[0].latency
 
-        def delayed(value, name):
-            for stage in range(latency):
-                register = Signal.like(value, name=f"{name}_{stage}")
-                m.d.sync += register.eq(value)
-                value = register
-            return value
+        def beside(value, name):
+            return delayed(m, value, latency, name=name)
 
         def collected(parts, name):
             """The parts of all phases, complete in the final one."""
@@ -196,13 +190,13 @@ class Results(wiring.Component):
             earlier = now[:0]
             if phases > 1:
                 held = Signal(len(now) * (phases - 1), name=f"{name}_held", reset_less=True)
-                with m.If(delayed(go, f"{name}_go")):
+                with m.If(beside(go, f"{name}_go")):
                     m.d.sync += held.eq(Cat(held, now)[len(now) :])
                 earlier = held
             return Cat(earlier, now)
 
-        valid = delayed(final, "write_valid")
-        tag = data.View(entry.tag.shape(), delayed(entry.tag.as_value(), "write_tag"))
+        valid = beside(final, "write_valid")
+        tag = data.View(entry.tag.shape(), beside(entry.tag.as_value(), "write_tag"))
         last_pixel = config.pixels - 1
         in_range = tag.address + (tag.pixel_valid[last_pixel] if last_pixel else 0) < config.scratchpad_words
         m.d.comb += [
@@ -217,8 +211,8 @@ class Results(wiring.Component):
         ]
         if self._trace:
             m.d.comb += [
-                self.layer.eq(delayed(layer, "trace_layer")),
-                self.trace_acc.as_value().eq(collected([delayed(acc, "trace_acc")], "acc")),
+                self.layer.eq(beside(layer, "trace_layer")),
+                self.trace_acc.as_value().eq(collected([beside(acc, "trace_acc")], "acc")),
                 self.trace_shifted.as_value().eq(collected([lane.shifted for lane in lanes], "shifted")),
                 self.trace_product.as_value().eq(collected([lane.product for lane in lanes], "product")),
             ]

@@ -8,6 +8,7 @@ from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode, Unit, length_units
 from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS, Cause
+from rtl.ring import next_offset
 
 COMMAND_BITS = length_units(Unit.COMPUTE) * BEAT_BITS
 
@@ -39,8 +40,8 @@ def row_plan(config: EngineConfig) -> data.StructLayout:
 class RowPlanner(wiring.Component):
     """Walks groups and rows of a command.
 
-    Members: command members as every unit's; `may_start`; `blocked_cause`: why it could not start, passed through to
-    `cause`; `plan`, `plan_command`, `valid`, `take`: the handover; `illegal`: a field is out of range.
+    Members: `rtl.command.members`; `blocked_cause`: why a command could not start, passed through to `cause`; `plan`,
+    `plan_command`, `valid`, `take`: the handover; `illegal`: a field is out of range.
     Throughput: a row every max(3, grid) + 1 cycles.
     """
 
@@ -48,11 +49,7 @@ class RowPlanner(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "command": In(COMMAND_BITS),
-                "number": In(cmd.NUMBER_BITS),
-                "command_valid": In(1),
-                "command_ready": Out(1),
-                "may_start": In(1),
+                **cmd.members(Unit.COMPUTE),
                 "blocked_cause": In(4),
                 "plan": Out(row_plan(config)),
                 "plan_command": Out(COMMAND_BITS),
@@ -115,10 +112,6 @@ class RowPlanner(wiring.Component):
         needed = Mux((c.mode[0] == 1) & (c.grid == 5), 5, 3) if rows == 5 else 3
         current_row = Signal(signed(18))
 
-        def wrapped(offset, pitch, extent):
-            following = (offset + pitch)[:16]
-            return Mux(following == extent, 0, following)
-
         start = Signal()
         m.d.comb += [
             start.eq(self.command_valid & legal & self.may_start),
@@ -157,7 +150,7 @@ class RowPlanner(wiring.Component):
                             plan.offset[j].eq(slot),
                             plan.valid[j].eq((current_row >= 0) & (current_row < c.input_height)),
                         ]
-                m.d.sync += [slot.eq(wrapped(slot, c.input_pitch, c.input_extent)), index.eq(index + 1)]
+                m.d.sync += [slot.eq(next_offset(slot, c.input_pitch, c.input_extent)), index.eq(index + 1)]
                 with m.If(index + 1 == needed):
                     m.next = "READY"
             with m.State("READY"):
@@ -168,8 +161,8 @@ class RowPlanner(wiring.Component):
                         row.eq(row + 1),
                         slot.eq(Mux(c.stride_y == 2, plan.offset[2], plan.offset[1])),
                         image_row.eq(image_row + c.stride_y),
-                        output_offset.eq(wrapped(output_offset, c.output_pitch, c.output_extent)),
-                        residual_offset.eq(wrapped(residual_offset, c.residual_pitch, c.residual_extent)),
+                        output_offset.eq(next_offset(output_offset, c.output_pitch, c.output_extent)),
+                        residual_offset.eq(next_offset(residual_offset, c.residual_pitch, c.residual_extent)),
                     ]
                     with m.If(row + 1 == c.output_rows):
                         m.d.sync += [

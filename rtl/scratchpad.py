@@ -7,13 +7,14 @@ any address on never collide, and the rows of a window do not when the compiler 
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import ROW_BANKS, WORD_BYTES, EngineConfig
+from compiler.config import ROW_BANKS, EngineConfig
+from rtl.bank import WORD_BITS, Bank
+from rtl.delay import delayed
 
-WORD_BITS = WORD_BYTES * 8
 ADDRESS_BITS = 16
+BANK_BITS = (ROW_BANKS - 1).bit_length()
 
 
 def results_layout(config: EngineConfig) -> data.StructLayout:
@@ -46,7 +47,7 @@ class Scratchpad(wiring.Component):
       result, result_valid: results written at once; load: stream of LoadWrite.
     """
 
-    read_latency = 2
+    read_latency = Bank.latency
 
     def __init__(self, config: EngineConfig):
         self._config = config
@@ -73,114 +74,88 @@ class Scratchpad(wiring.Component):
             index = address
         else:
             index = ((address + (1 - parity)) >> 1)[: ADDRESS_BITS - 1]
-        return index[: ROW_BANKS.bit_length() - 1], index[ROW_BANKS.bit_length() - 1 :]
+        return index[:BANK_BITS], index[BANK_BITS:]
 
     def elaborate(self, platform):
         m = Module()
-        self._outputs = {}
         granted = {"residual": [], "store": [], "load": []}
-        banks = []
-        for parity in range(self._config.pixels):
-            banks.append(self._column_banks(m, parity, granted))
-        for client in granted:
+        banks = [self._column(m, parity, granted) for parity in range(self._config.pixels)]
+        for client, conditions in granted.items():
             free = Signal(name=f"{client}_free")
-            m.d.comb += [free.eq(Cat(*granted[client]).all()), getattr(self, client).ready.eq(free)]
+            m.d.comb += [free.eq(Cat(*conditions).all()), getattr(self, client).ready.eq(free)]
         self._read_out(m, banks)
         return m
 
-    def _column_banks(self, m, parity: int, granted) -> list:
-        """The eight banks of one column parity: request muxes, arbitration, memories; returns the registered data."""
-        config, name = self._config, f"p{parity}"
-        depth = config.scratchpad_words // config.banks
-        rows = [self._row_of(self.row_address[j], parity) for j in range(config.window_kernel)]
-        residual_bank, residual_index = self._row_of(self.residual.payload, parity)
-        store_bank, store_index = self._row_of(self.store.payload, parity)
-        store_here = self.store.payload[0] == parity if config.pixels == 2 else 1
-        if config.pixels == 2:
-            store_bank, store_index = self.store.payload[1:4], self.store.payload[4:]
-            load_bank, load_index = self.load.payload.address[1:4], self.load.payload.address[4:]
-            load_here = self.load.payload.address[0] == parity
-            pixel = Mux(self.result.address[0], 1 - parity, parity)
-        else:
-            load_bank, load_index = self.load.payload.address[:3], self.load.payload.address[3:]
-            load_here, pixel = 1, 0
-        result_bank, result_index = self._row_of(self.result.address, parity)
-        result_here = self.result_valid & Array(self.result.pixel_valid[i] for i in range(config.pixels))[pixel]
-        lanes_per_word = WORD_BYTES // config.lanes
-        result_data = Signal(config.lanes * 8, name=f"result_data_{name}")
-        m.d.comb += result_data.eq(Array(self.result.data[i] for i in range(config.pixels))[pixel])
+    def _column(self, m, parity: int, granted) -> list:
+        """The eight banks of one column parity; their read data, `Bank.latency` cycles after the address.
 
-        residual_blocked = Signal(ROW_BANKS, name=f"residual_blocked_{name}")
-        store_blocked = Signal(ROW_BANKS, name=f"store_blocked_{name}")
-        load_blocked = Signal(ROW_BANKS, name=f"load_blocked_{name}")
+        Appends to `granted` for every client that may wait: no bank of this parity keeps it waiting.
+        """
+        config = self._config
+        rows = [self._row_of(self.row_address[j], parity) for j in range(config.window_kernel)]
+        residual, store = self._row_of(self.residual.payload, parity), self._one(self.store.payload)
+        load, result = self._one(self.load.payload.address), self._row_of(self.result.address, parity)
+        store_here, load_here = self._here(self.store.payload, parity), self._here(self.load.payload.address, parity)
+        result_valid, result_data = self._result_of(m, parity)
+        blocked = {name: Signal(ROW_BANKS, name=f"{name}_blocked_p{parity}") for name in granted}
         outputs = []
         for r in range(ROW_BANKS):
-            memory = Memory(shape=WORD_BITS, depth=depth, init=[])
-            m.submodules[f"bank_{name}_{r}"] = memory
-            read, write = memory.read_port(), memory.write_port(granularity=config.lanes * 8)
-            by_array = [self.row_enable[j] & (rows[j][0] == r) for j in range(config.window_kernel)]
-            array_hit = Signal(name=f"array_hit_{name}_{r}")
-            residual_hit = Signal(name=f"residual_hit_{name}_{r}")
-            result_hit = Signal(name=f"result_hit_{name}_{r}")
+            bank = Bank(config)
+            m.submodules[f"bank_p{parity}_{r}"] = bank
+            array_hit = bank.array.any()
             m.d.comb += [
-                array_hit.eq(Cat(*by_array).any()),
-                residual_hit.eq(self.residual.valid & (residual_bank == r)),
-                result_hit.eq(result_here & (result_bank == r)),
-                residual_blocked[r].eq((residual_bank == r) & array_hit),
-                store_blocked[r].eq(store_here & (store_bank == r) & (array_hit | residual_hit)),
-                load_blocked[r].eq(load_here & (load_bank == r) & result_hit),
-                read.en.eq(1),
+                bank.array.eq(Cat(self.row_enable[j] & (row[0] == r) for j, row in enumerate(rows))),
+                *(bank.array_index[j].eq(row[1]) for j, row in enumerate(rows)),
+                bank.residual.eq(self.residual.valid & (residual[0] == r)),
+                bank.residual_index.eq(residual[1]),
+                bank.store_index.eq(store[1]),
+                bank.result.eq(result_valid & (result[0] == r)),
+                bank.result_index.eq(result[1]),
+                bank.result_sub.eq(self.result.sub),
+                bank.result_data.eq(result_data),
+                bank.load.eq(self.load.valid & self.load.ready & load_here & (load[0] == r)),
+                bank.load_index.eq(load[1]),
+                bank.load_data.eq(self.load.payload.data),
+                blocked["residual"][r].eq((residual[0] == r) & array_hit),
+                blocked["store"][r].eq(store_here & (store[0] == r) & (array_hit | bank.residual)),
+                blocked["load"][r].eq(load_here & (load[0] == r) & bank.result),
             ]
-            with m.If(array_hit):
-                index = 0
-                for j in range(config.window_kernel):
-                    index = index | Mux(by_array[j], rows[j][1], 0)
-                m.d.comb += read.addr.eq(index)
-            with m.Elif(residual_hit):
-                m.d.comb += read.addr.eq(residual_index)
-            with m.Else():
-                m.d.comb += read.addr.eq(store_index)
-            with m.If(result_hit):
-                m.d.comb += [
-                    write.addr.eq(result_index),
-                    write.data.eq(Cat(*[result_data] * lanes_per_word)),
-                    write.en.eq(1 << self.result.sub),
-                ]
-            with m.Else():
-                m.d.comb += [
-                    write.addr.eq(load_index),
-                    write.data.eq(self.load.payload.data),
-                    write.en.eq(
-                        Mux(
-                            self.load.valid & self.load.ready & load_here & (load_bank == r),
-                            (1 << lanes_per_word) - 1,
-                            0,
-                        )
-                    ),
-                ]
-            registered = Signal(WORD_BITS, name=f"bank_data_{name}_{r}", reset_less=True)
-            m.d.sync += registered.eq(read.data)
-            outputs.append(registered)
-        granted["residual"].append(~residual_blocked.any())
-        granted["store"].append(~store_blocked.any())
-        granted["load"].append(~load_blocked.any())
+            outputs.append(bank.read_data)
+        for name, conditions in granted.items():
+            conditions.append(~blocked[name].any())
         return outputs
+
+    def _one(self, address):
+        """Bank row and index of a single word."""
+        parity_bits = self._config.pixels - 1
+        return address[parity_bits:][:BANK_BITS], address[parity_bits + BANK_BITS :]
+
+    def _here(self, address, parity: int):
+        """Whether a single word lies in the banks of this parity."""
+        return address[0] == parity if self._config.pixels == 2 else 1
+
+    def _result_of(self, m, parity: int):
+        """(valid, data) of the pixel of the result write that goes to this parity."""
+        pixels = range(self._config.pixels)
+        pixel = Mux(self.result.address[0], 1 - parity, parity) if self._config.pixels == 2 else 0
+        valid, chosen = Signal(name=f"result_valid_p{parity}"), Signal(self._config.lanes * 8, name=f"result_p{parity}")
+        m.d.comb += [
+            valid.eq(self.result_valid & Array(self.result.pixel_valid[i] for i in pixels)[pixel]),
+            chosen.eq(Array(self.result.data[i] for i in pixels)[pixel]),
+        ]
+        return valid, chosen
 
     def _read_out(self, m, banks) -> None:
         """The crossbar behind the bank registers: which bank holds which requested word."""
         config = self._config
 
-        def delayed(value, name):
-            for stage in range(self.read_latency):
-                register = Signal.like(value, name=f"{name}_s{stage}", reset_less=True)
-                m.d.sync += register.eq(value)
-                value = register
-            return value
+        def beside(value, name):
+            return delayed(m, value, self.read_latency, name=name, reset_less=True)
 
         def words(address, name):
             by_parity = []
             for parity in range(config.pixels):
-                bank = delayed(self._row_of(address, parity)[0], f"{name}_bank_p{parity}")
+                bank = beside(self._row_of(address, parity)[0], f"{name}_bank_p{parity}")
                 word = Signal(WORD_BITS, name=f"{name}_word_p{parity}")
                 with m.Switch(bank):
                     for r in range(ROW_BANKS):
@@ -189,7 +164,7 @@ class Scratchpad(wiring.Component):
                 by_parity.append(word)
             if config.pixels == 1:
                 return by_parity
-            odd = delayed(address[0], f"{name}_odd")
+            odd = beside(address[0], f"{name}_odd")
             return [Mux(odd, by_parity[1], by_parity[0]), Mux(odd, by_parity[0], by_parity[1])]
 
         for j in range(config.window_kernel):

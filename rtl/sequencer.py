@@ -8,6 +8,7 @@ from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode, Unit
 from rtl import command as cmd
 from rtl.microop import CONTEXTS, micro_op
+from rtl.ring import next_offset
 from rtl.rows import COMMAND_BITS, row_plan
 
 
@@ -161,7 +162,6 @@ class Sequencer(wiring.Component):
         offset, image_row = Signal(16), Signal(signed(18))
         tap = Signal(4)
         fresh = Signal(init=1)
-        following = (offset + c.input_pitch)[:16]
         v_last = (c.mode == Mode.SEQUENTIAL) | (v + 1 == c.vectors)
         kx_last, ky_last = kx + 1 == c.kernel_width, ky + 1 == c.kernel_height
         last = Signal()
@@ -177,7 +177,7 @@ class Sequencer(wiring.Component):
                         kx.eq(0),
                         ky.eq(ky + 1),
                         image_row.eq(image_row + 1),
-                        offset.eq(Mux(following == c.input_extent, 0, following)),
+                        offset.eq(next_offset(offset, c.input_pitch, c.input_extent)),
                     ]
             with m.If(last):
                 m.d.sync += [fresh.eq(1), ky.eq(0), tap.eq(0), offset.eq(row.offset[0]), image_row.eq(row.image_row)]

@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.encoding import Unit, length_units
+from compiler.encoding import Unit
 from rtl import command as cmd
+from rtl.delay import delayed
 from rtl.interfaces import BEAT_BITS, BURST_BEATS, Request, WriteBeat, WriteResponse
 from rtl.scratchpad import ADDRESS_BITS, Scratchpad
 from rtl.transfer import RowJob, WordWalk, legal_transfer
@@ -17,21 +18,18 @@ OUTSTANDING = 32
 class Store(wiring.Component):
     """Reads scratchpad words, gathers them into bursts, writes them.
 
-    Members: command members as `Load`'s; `base`, `limit`: of the data region (absolute, 33 bits); `read` stream of
-    scratchpad addresses, `word` its answer; `write_request`, `write_data`, `write_response`: the memory side;
-    `finished`: pulse per command; errors `illegal`, `overflow`, `outside`, `bus_error` with `error_number` /
-    `bus_error_number`; `idle`: no burst is open. Throughput: one word per cycle.
+    Members: `rtl.command.members` and `number`, the command's; `base`, `limit`: of the data region (absolute, 33 bits);
+    `read` stream of scratchpad addresses, `word` its answer; `write_request`, `write_data`, `write_response`: the
+    memory side; `finished`: pulse per command; errors `illegal`, `overflow`, `outside`, `bus_error` with `error_number`
+    / `bus_error_number`; `idle`: no burst is open. Throughput: one word per cycle.
     """
 
     def __init__(self, *, scratchpad_words: int):
         self._words = scratchpad_words
         super().__init__(
             {
-                "command": In(length_units(Unit.STORE) * BEAT_BITS),
+                **cmd.members(Unit.STORE),
                 "number": In(cmd.NUMBER_BITS),
-                "command_valid": In(1),
-                "command_ready": Out(1),
-                "may_start": In(1),
                 "hold": In(1),
                 "base": In(32),
                 "limit": In(33),
@@ -63,8 +61,7 @@ class Store(wiring.Component):
             self.illegal.eq(self.command_valid & ~legal_transfer(command)),
             self.command_ready.eq(walk.i.valid & walk.i.ready),
         ]
-        address, block_stride = self._external_address(m, walk, command)
-        self._bursts(m, walk, address)
+        self._bursts(m, walk, self._external_address(m, walk, command))
         return m
 
     def _external_address(self, m, walk, command):
@@ -86,7 +83,7 @@ class Store(wiring.Component):
                 m.d.sync += row.eq(row + 1)
                 with m.If(row + 1 == rows):
                     m.d.sync += [row.eq(0), address.eq(block + stride), block.eq(block + stride)]
-        return address, stride
+        return address
 
     def _bursts(self, m, walk, address) -> None:
         beat_layout = data.StructLayout({"data": BEAT_BITS, "last": 1})
@@ -131,10 +128,7 @@ class Store(wiring.Component):
             stage.tag.command_last.eq(walk.last),
             stage.tag.number.eq(walk.number),
         ]
-        for latency in range(Scratchpad.read_latency):
-            register = Signal(stage_layout, name=f"stage_{latency}")
-            m.d.sync += register.eq(stage)
-            stage = register
+        stage = delayed(m, stage, Scratchpad.read_latency, name="stage")
         burst_complete = stage.valid & stage.last
         m.d.comb += [
             beats.w_data.eq(Cat(self.word, stage.last)),

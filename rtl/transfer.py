@@ -5,9 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.interfaces import BURST_BEATS
+from rtl.ring import next_offset
 from rtl.scratchpad import ADDRESS_BITS
-
-BURST_BYTES = BURST_BEATS * 16
 
 
 def legal_transfer(command):
@@ -62,7 +61,6 @@ class WordWalk(wiring.Component):
         job = Signal(RowJob)
         block_base, row_offset = Signal(16), Signal(16)
         row, block, column = Signal(16), Signal(16), Signal(16)
-        next_offset = Signal(16)
         m.d.comb += [
             self.i.ready.eq(~self.valid),
             self.address.eq(block_base + row_offset + column),
@@ -71,7 +69,6 @@ class WordWalk(wiring.Component):
             self.unpack.eq(job.unpack),
             self.last_in_row.eq(column + 1 == job.width),
             self.last.eq(self.last_in_row & (row + 1 == job.rows) & (block + 1 == job.blocks)),
-            next_offset.eq(row_offset + job.pitch),
         ]
         with m.If(~self.valid & self.i.valid):
             m.d.sync += [
@@ -87,7 +84,7 @@ class WordWalk(wiring.Component):
             m.d.sync += column.eq(column + 1)
             with m.If(self.last_in_row):
                 m.d.sync += [column.eq(0), row.eq(row + 1)]
-                m.d.sync += row_offset.eq(Mux(next_offset == job.extent, 0, next_offset))
+                m.d.sync += row_offset.eq(next_offset(row_offset, job.pitch, job.extent))
                 with m.If(row + 1 == job.rows):
                     m.d.sync += [row.eq(0), block.eq(block + 1), row_offset.eq(job.row_offset)]
                     m.d.sync += block_base.eq(block_base + job.block_stride)
@@ -111,7 +108,6 @@ class BurstRequest(data.Struct):
 
     address: unsigned(33)
     length: unsigned(4)
-    last: unsigned(1)  # last burst of the command
     number: unsigned(16)
 
 
@@ -139,7 +135,6 @@ class BurstSplitter(wiring.Component):
             self.o.valid.eq(busy),
             self.o.payload.address.eq(address),
             self.o.payload.length.eq(beats - 1),
-            self.o.payload.last.eq((beats == units) & (remaining == 1)),
             self.o.payload.number.eq(number),
         ]
         new = self.i.payload

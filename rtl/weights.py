@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
-from compiler.encoding import Unit, length_units
+from compiler.encoding import Unit
 from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS
 from rtl.transfer import BurstRequest, BurstSplitter
@@ -127,11 +127,8 @@ class Weights(wiring.Component):
         total = config.weight_rows * config.weight_row_bytes // 16
         super().__init__(
             {
-                "command": In(length_units(Unit.WEIGHTS) * BEAT_BITS),
+                **cmd.members(Unit.WEIGHTS),
                 "number": In(cmd.NUMBER_BITS),
-                "command_valid": In(1),
-                "command_ready": Out(1),
-                "may_start": In(1),
                 "base": In(32),
                 "request": Out(stream.Signature(BurstRequest)),
                 "beat": In(stream.Signature(BEAT_BITS)),

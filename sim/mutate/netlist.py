@@ -20,7 +20,7 @@ CONFIG = EngineConfig(
     parameter_rows=32, window_kernel=3, bus_bytes=8, guard_bits=7, queue_units=8,
 )
 COMPUTE_PATH = (
-    "wesnpu_engine_compute*", "wesnpu_engine_scratchpad", "wesnpu_engine_parameter_memory",
+    "wesnpu_engine_compute*", "wesnpu_engine_scratchpad*", "wesnpu_engine_parameter_memory",
     "wesnpu_engine_weight_memory",
 )
 SELECTOR_BITS = 12
