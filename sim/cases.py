@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from compiler.program import compile_network
 from golden.errors import WesnpuError
-from sim import cosim, programs
+from sim import programs
 from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
 from sim.edges import EDGES, edge_names, edge_network
@@ -128,5 +128,4 @@ CASES: dict[str, Case] = {
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),
     "errors": Case("illegal commands, bus errors, silence, soft reset: code, command, no stray write", programs.errors),
     "broken": Case("a run that must fail", broken),
-    "cosim": Case("images of a network file (wesnpu cosim)", cosim.run_images),
 }

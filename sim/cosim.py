@@ -1,27 +1,29 @@
 """A whole network in simulated Verilog against golden: every tensor of every image, by equality."""
 
-import json
+import asyncio
 import os
 import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
-from compiler.config import EngineConfig, preset
-from compiler.program import compile_network
+from compiler.config import preset
+from compiler.program import CompiledNetwork, compile_network
 from golden.errors import WesnpuError
-from golden.file import load_network, save_network
 from golden.network import ConvLayer, Network
 from rtl.interfaces import Cause
-from sim.build import build_bench
+from sim.build import Build, build_bench
+from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
 from sim.job import manners
-
-WORKERS = 2  # simulator processes at most: more than the cores of a small machine only wait for each other
+from sim.process import ProcessDriver
+from sim.runner import RUNS
+from sim.session import Session
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class LayerCycles:
 
 @dataclass(frozen=True)
 class CosimResult:
-    """What was compared. layers: of the first image; cycles_per_image: from start to interrupt."""
+    """What was compared. layers: of the first image; cycles_per_image: from start to interrupt.
+
+    simulated_cycles_per_second: of all processes together, while they simulated.
+    """
 
     tensors_compared: int
     values_compared: int
@@ -45,15 +50,55 @@ class CosimResult:
     cycles_per_image: list[int]
     simulated_cycles_per_second: float
 
+    @property
+    def simulated_macs_per_second(self) -> float:
+        """Multiply-accumulates of the network simulated per second."""
+        cycles = sum(layer.cycles for layer in self.layers)
+        return sum(layer.macs for layer in self.layers) / max(cycles, 1) * self.simulated_cycles_per_second
 
-@dataclass
-class _Found:
-    """What one simulator process found."""
 
-    tensors: int = 0
-    mismatches: list[str] = field(default_factory=list)
-    cycles: list[int] = field(default_factory=list)
-    causes: list[list[int]] = field(default_factory=list)
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: images done, of `images`; the image told about is in layer number `layer`, from 1, of `layers`
+    after `cycles`; share: part of all multiply-accumulates that is behind, 0..1."""
+
+    done: int
+    images: int
+    layer: int
+    layers: int
+    cycles: int
+    share: float
+
+
+class _Watch:
+    """Turns what the simulators tell into Progress; they tell from several threads."""
+
+    def __init__(self, network: Network, images: int, tell: Callable[[Progress], object] | None):
+        macs = [layer_macs(network, layer) for layer in network.layers]
+        self._before = [0, *accumulate(macs)]
+        self._tell, self._lock = tell, threading.Lock()
+        self._parts = [0.0] * images
+
+    def at(self, image: int, layer: int, cycles: int) -> None:
+        """This image is in this layer, from 0; len(layers) when it is done."""
+        with self._lock:
+            whole = self._before[-1]
+            self._parts[image] = max(self._parts[image], self._before[layer] / whole)
+            done, images, layers = self._parts.count(1.0), len(self._parts), len(self._before) - 1
+            told = Progress(done, images, min(layer + 1, layers), layers, cycles, sum(self._parts) / images)
+            if self._tell is not None:
+                self._tell(told)
+
+
+@dataclass(frozen=True)
+class _ImageRun:
+    """One image: values compared, mismatches, the engine's counters and causes, and the simulator's rate."""
+
+    values: int
+    mismatch: str
+    cycles: int
+    causes: list[list[int]]
+    rate: float
 
 
 def layer_macs(network: Network, layer: ConvLayer) -> int:
@@ -62,95 +107,60 @@ def layer_macs(network: Network, layer: ConvLayer) -> int:
     return layer.weight.size * target.height * target.width
 
 
-async def run_images(session, orders) -> None:
-    """The case "cosim": images of the folder's network, one program each; writes cosim.json."""
-    from sim.compiled import prepare_compiled
-
-    folder = Path(os.environ["SIM_COSIM_FOLDER"])
-    network, images = load_network(folder / "network.npz"), np.load(folder / "images.npy")
-    compiled = compile_network(network, session.config)
-    found, first = _Found(), int(os.environ["SIM_COSIM_FIRST"])
-    for number, image in enumerate(images[first : first + orders.count], first):
-        prepared = prepare_compiled(compiled, image, manners(orders.stalls or "none", orders.seed), orders.seed)
-        try:
-            outcome = await session.check(prepared)
-            found.cycles.append(outcome.counters["cycles"])
-            found.causes = found.causes or outcome.causes.tolist()
-        except SimulationError as error:
-            found.mismatches.append(f"image {number}: {error}")
-        found.tensors += len(network.layers)
-        (folder / f"done_{number}").touch()
-    Path("cosim.json").write_text(json.dumps(vars(found)))
-
-
 def cosim(
     network: Network, images: np.ndarray, config_name: str = "large", seed: int = 0, *, stalls: str = "none",
-    progress: Callable[[int], object] | None = None,
+    processes: int | None = None, progress: Callable[[Progress], object] | None = None,
 ) -> CosimResult:
     """Run every image, int8 (N, C, H, W), through the generated Verilog of a preset and compare every tensor.
 
-    seed draws where the regions lie and what unused memory holds; stalls is a pattern of sim.job.manners. progress is
-    called with the number of images done. WesnpuError when the network does not fit the engine or the simulation
-    cannot run; a wrong value is a line in `mismatches` that names layer, channel, row, column, stage and both values.
+    seed draws where the regions lie and what unused memory holds; stalls is a pattern of sim.job.manners. At most
+    `processes` simulators run at once (default: one per core). WesnpuError when the network does not fit the engine or
+    the simulation cannot run; a wrong value is a line in `mismatches` that names layer, channel, row, column, stage
+    and both values.
     """
     config = preset(config_name)
     if images.ndim != 4 or images.dtype != np.int8 or not len(images):
         raise WesnpuError(f"images are {images.dtype} {images.shape}: must be int8 (N, C, H, W), N at least 1")
-    compile_network(network, config)  # refuse before anything is built
-    build = build_bench(config)
-    with tempfile.TemporaryDirectory(prefix="wesnpu_cosim_") as name:
-        folder = Path(name)
-        save_network(network, folder / "network.npz")
-        np.save(folder / "images.npy", images)
-        results = _run_all(folder, len(images), config, build, seed, stalls, progress)
-    found = [json.loads((result.folder / "cosim.json").read_text()) for result in results]
+    if processes is not None and processes < 1:
+        raise WesnpuError(f"processes is {processes}: must be at least 1")
+    compiled = compile_network(network, config)  # refuse before anything is built
+    build, watch = build_bench(config), _Watch(network, len(images), progress)
+    workers = min(len(images), processes or os.cpu_count() or 1)
+
+    def one(number: int) -> _ImageRun:
+        return _run_image(compiled, images[number], build, seed, stalls, lambda *at: watch.at(number, *at))
+
+    with ThreadPoolExecutor(workers) as pool:
+        runs = list(pool.map(one, range(len(images))))
     return CosimResult(
-        tensors_compared=sum(one["tensors"] for one in found),
-        values_compared=sum(result.values for result in results),
-        mismatches=[line for one in found for line in one["mismatches"]],
-        layers=_layers(network, next((one["causes"] for one in found if one["causes"]), [])),
-        cycles_per_image=[cycles for one in found for cycles in one["cycles"]],
-        simulated_cycles_per_second=sum(result.cycles_per_second for result in results),
+        tensors_compared=len(images) * len(network.layers),
+        values_compared=sum(run.values for run in runs),
+        mismatches=[f"image {number}: {run.mismatch}" for number, run in enumerate(runs) if run.mismatch],
+        layers=_layers(network, next((run.causes for run in runs if run.causes), [])),
+        cycles_per_image=[run.cycles for run in runs if run.cycles],
+        simulated_cycles_per_second=workers * float(np.mean([run.rate for run in runs])),
     )
 
 
-def _run_all(folder: Path, count: int, config: EngineConfig, build, seed: int, stalls: str, progress) -> list:
-    """Shares of the images in parallel processes; their results in order."""
-    from sim.cases import Orders
-    from sim.runner import run_case
-
-    workers = min(count, WORKERS, os.cpu_count() or 1)
-    bounds = [count * i // workers for i in range(workers + 1)]
-
-    def share(i: int):
-        environment = {"SIM_COSIM_FOLDER": str(folder), "SIM_COSIM_FIRST": str(bounds[i])}
-        orders = Orders("cosim", seed=seed, count=bounds[i + 1] - bounds[i], stalls=stalls)
-        return run_case(orders, config, build=build, environment=environment)
-
-    ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(folder, count, ended, progress))
-    watcher.start()
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            results = list(pool.map(share, range(workers)))
-    finally:
-        ended.set()
-        watcher.join()
-    for result in results:
-        if result.failure:
-            raise WesnpuError(f"co-simulation failed: {result.failure}")
-    return results
-
-
-def _watch(folder: Path, count: int, ended: threading.Event, progress) -> None:
-    """Call `progress` with the number of images done, whenever it grows."""
-    told, last = 0, False
-    while told < count and not last:
-        last = ended.wait(0.2)
-        done = len(list(folder.glob("done_*")))
-        if done > told and progress is not None:
-            progress(done)
-        told = done
+def _run_image(
+    compiled: CompiledNetwork, image: np.ndarray, build: Build, seed: int, stalls: str, tell: Callable[[int, int], None]
+) -> _ImageRun:
+    """One image in a simulator process of its own."""
+    prepared = prepare_compiled(compiled, image, manners(stalls, seed), seed)
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="cosim_", dir=RUNS) as folder,
+        ProcessDriver(build, compiled.config, Path(folder), progress=tell) as driver,
+    ):
+        session, mismatch, cycles, causes = Session(driver, compiled.config), "", 0, []
+        try:
+            asyncio.run(driver.reset())
+            outcome = asyncio.run(session.check(prepared))
+            cycles, causes = outcome.counters["cycles"], outcome.causes.tolist()
+        except SimulationError as error:
+            mismatch = str(error)
+    tell(len(compiled.network.layers), cycles)
+    return _ImageRun(session.tally.values, mismatch, cycles, causes, driver.cycles / max(driver.seconds, 1e-9))
 
 
 def _layers(network: Network, causes: list[list[int]]) -> list[LayerCycles]:

@@ -26,15 +26,16 @@ class SimulationError(AssertionError):
 
 
 class Driver:
-    """The bench `dut` with its clock running; the folder of a simulation is its working directory.
+    """The bench `dut` with its clock running; `folder` is the working directory of its simulator.
 
     cycles and seconds add up over all programs (seconds, cpu_seconds: inside RUN only).
     """
 
-    def __init__(self, dut, bus_bytes: int):
+    def __init__(self, dut, bus_bytes: int, folder: Path = Path()):
         self._dut = dut
         self._bus_bytes = bus_bytes
-        self.trace_path = TRACE_FILE
+        self._folder = folder
+        self.trace_path = folder / TRACE_FILE
         self.cycles = 0
         self.seconds = 0.0
         self.cpu_seconds = 0.0
@@ -44,7 +45,7 @@ class Driver:
         """Start the clock, put every knob in its place and reset the engine."""
         dut = self._dut
         self.set_ports(dict.fromkeys(KNOBS, 0))
-        FAULT_FILE.unlink(missing_ok=True)
+        (self._folder / FAULT_FILE).unlink(missing_ok=True)
         dut.request.value = 0
         Clock(dut.clk, PERIOD_NS, "ns").start()
         await self.reset_engine()
@@ -61,6 +62,14 @@ class Driver:
         for name, value in values.items():
             getattr(self._dut, name).value = value
 
+    def output(self, name: str) -> int:
+        """Value of an output of the bench."""
+        return int(getattr(self._dut, name).value)
+
+    def _cpu(self) -> float:
+        """Processor seconds of the simulator so far."""
+        return time.process_time()
+
     async def _operate(self, operation: int, address: int = 0, data: int = 0) -> None:
         dut = self._dut
         self.set_ports({"operation": operation, "operand_address": address, "operand_data": data})
@@ -70,17 +79,17 @@ class Driver:
     async def write(self, name: str, value: int) -> int:
         """Write the register called `name`; the AXI-Lite response."""
         await self._operate(WRITE, registers.register(name).offset, value)
-        return int(self._dut.response.value)
+        return self.output("response")
 
     async def read(self, name: str) -> int:
         """Value of the register called `name`."""
         await self._operate(READ, registers.register(name).offset)
-        return int(self._dut.answer.value)
+        return self.output("answer")
 
     async def prepare(self, job: Job) -> None:
         """Fill memory with the job's bytes and set every register but the start."""
         words = job.memory.reshape(-1, self._bus_bytes)
-        words[:, ::-1].tofile("job_0.memory")
+        words[:, ::-1].tofile(self._folder / "job_0.memory")
         ports = {"base": job.base, "size": job.memory.size, "layers": job.layers, "record": job.record,
                  "image_base": job.image[0], "image_size": job.image[1], "data_base": job.data[0],
                  "data_size": job.data[1], "cycle_limit": job.cycle_limit, "drain": job.drain}
@@ -96,24 +105,25 @@ class Driver:
 
     async def start(self, job: Job) -> None:
         """Start the prepared program and wait for its interrupt or the job's limit."""
-        before, cpu = time.monotonic(), time.process_time()
+        before, cpu = time.monotonic(), self._cpu()
         await self._operate(RUN, registers.register("CONTROL").offset, START)
         self.seconds += time.monotonic() - before
-        self.cpu_seconds += time.process_time() - cpu
-        self.cycles += int(self._dut.cycles.value)
+        self.cpu_seconds += self._cpu() - cpu
+        self.cycles += self.output("cycles")
         self.programs += 1
 
     async def collect(self) -> Outcome:
         """Registers and files of the program that has ended; clears the interrupt."""
-        finished, cycles = bool(self._dut.finished.value), int(self._dut.cycles.value)
+        finished, cycles = bool(self.output("finished")), self.output("cycles")
         status = registers.unpack("STATUS", await self.read("STATUS"))
         counters = {name.lower(): await self.read(f"COUNT_{name}") for name in COUNTERS}
         await self.clear_interrupt()
         await self._operate(DUMP)
-        faults = tuple(FAULT_FILE.read_text().splitlines()) if FAULT_FILE.exists() else ()
+        fault_file = self._folder / FAULT_FILE
+        faults = tuple(fault_file.read_text().splitlines()) if fault_file.exists() else ()
         return Outcome(
-            memory=np.fromfile("job_0.dump", np.uint8), trace=TRACE_FILE,
-            causes=np.fromfile("job_0.causes", "<u4").reshape(-1, CAUSES_PER_LAYER), cycles=cycles,
+            memory=np.fromfile(self._folder / "job_0.dump", np.uint8), trace=self.trace_path,
+            causes=np.fromfile(self._folder / "job_0.causes", "<u4").reshape(-1, CAUSES_PER_LAYER), cycles=cycles,
             finished=finished, error=status["error"], error_command=status["error_command"], counters=counters,
             faults=faults,
         )

@@ -35,6 +35,7 @@ class Different:
     layers: list = field(default_factory=list)
     cycles_per_image: tuple[int, ...] = (100,)
     simulated_cycles_per_second: float = 1.0
+    simulated_macs_per_second: float = 1.0
 
 
 def test_a_difference_ends_with_one(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

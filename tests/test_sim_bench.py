@@ -1,5 +1,8 @@
 """The bench itself: blocks, the command line, and that every comparator can fail."""
 
+import asyncio
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,12 +13,14 @@ from sim.__main__ import all_tests, main
 from sim.block_cases import BLOCK_CASES, run_block
 from sim.build import build_bench, module_ports
 from sim.cases import Orders
-from sim.compiled import compute_writes
+from sim.compiled import compute_writes, prepare_compiled
 from sim.cosim import cosim
+from sim.driver import SimulationError
 from sim.expected import expected_of
 from sim.job import Stall, manners
 from sim.layers import KINDS, random_network
 from sim.memory_image import place
+from sim.process import ProcessDriver
 from sim.runner import run_case
 from sim.trace import STAGES, Writes, compare_trace
 
@@ -124,7 +129,30 @@ def test_cosim_compares_every_tensor_and_counts_cycles():
     assert [layer.name for layer in result.layers] == [layer.name for layer in network.layers]
     assert sum(layer.cycles for layer in result.layers) == result.cycles_per_image[0]
     assert all(sum(layer.causes.values()) == layer.cycles for layer in result.layers)
-    assert done[-1] == 2
+    assert (done[-1].done, done[-1].images, done[-1].share) == (2, 2, 1.0)
+    assert all(one.share <= two.share for one, two in zip(done, done[1:], strict=False))
+
+
+def test_cosim_tells_a_difference_by_place_and_stage(monkeypatch):
+    """The weights expected are not those that run: the program is run again with all stages, on the same process."""
+    network, image = random_network("pointwise", 3, CONFIG.guard_bits)
+    other = replace(network, layers=(replace(network.layers[0], weight=0 * network.layers[0].weight),))
+
+    def prepare(*arguments):
+        return replace(prepare_compiled(*arguments), network=other, expected=expected_of(other, image))
+
+    monkeypatch.setattr("sim.cosim.prepare_compiled", prepare)
+    result = cosim(network, image[None], "small")
+    assert len(result.mismatches) == 1
+    assert "image 0: " in result.mismatches[0] and "layer layer0 channel" in result.mismatches[0]
+    assert "stage acc" in result.mismatches[0]
+
+
+def test_a_simulator_process_that_ends_is_told_with_its_last_words(tmp_path):
+    with ProcessDriver(build_bench(CONFIG), CONFIG, tmp_path) as driver:
+        driver.set_ports({"nothing": 1})
+        with pytest.raises(SimulationError, match="ended with 2: the bench has no input nothing"):
+            asyncio.run(driver.read("STATUS"))
 
 
 def test_cosim_refuses_other_images():

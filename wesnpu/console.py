@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from sim.cosim import Progress as Simulated
 
 WIDEST = 1000  # a table is never cut; a narrow terminal wraps its lines
 
@@ -51,3 +55,17 @@ def passes() -> Iterator[Callable[[str, int], None]]:
     with Progress(column, console=notes, transient=True, disable=not notes.is_terminal) as bar:
         task = bar.add_task("quantize", total=None)
         yield lambda name, done: bar.update(task, description=f"{escape(name)}: {done}")
+
+
+@contextmanager
+def simulation() -> Iterator[Callable[["Simulated"], None]]:
+    """A progress bar of a co-simulation on standard error: image, layer, cycles, the time that is left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
+        task = bar.add_task("simulating", total=1.0)
+
+        def show(at: "Simulated") -> None:
+            where = f"{at.done} of {at.images} images; layer {at.layer} of {at.layers}, {at.cycles:,} cycles"
+            bar.update(task, description=where, completed=at.share)
+
+        yield show

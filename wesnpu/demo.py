@@ -109,7 +109,7 @@ def simulate(network: Network, codes: np.ndarray, config: EngineConfig, seed: in
     from sim.cosim import cosim  # needs the simulation packages, which quantization does not
 
     console.say(f"compiling for {config.name} ({config.macs_per_cycle} MAC/cycle), simulating its Verilog")
-    with console.progress("images simulated", len(codes)) as update:
+    with console.simulation() as update:
         return cosim(network, codes, config.name, seed, progress=update)
 
 

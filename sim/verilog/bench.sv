@@ -25,6 +25,7 @@ module bench (
     output logic finished,  // the interrupt came within the limit
     output logic [31:0] cycles,  // from the start's register write to the interrupt
     output logic [31:0] faults,
+    output logic [15:0] at_layer,  // of the COMPUTE command being issued or waited for
     input  logic [31:0] job,
     input  logic [1:0] record,
     input  logic [15:0] layers,
@@ -127,6 +128,7 @@ module bench (
     state_t state = WAIT;
     logic [31:0] elapsed;
     assign faults = bench_fault_pkg::faults;
+    assign at_layer = trace_cause_layer;
 
     always @(posedge clk) begin
         {load, dump, go, late} <= 0;

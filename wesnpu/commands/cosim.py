@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sim.cosim import CosimResult
 
 Config = Annotated[str, typer.Option(help=f"Engine preset: {', '.join(PRESETS)}.")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="Images simulated at once, a process each.", show_default="one per core")
+]
 Seed = Annotated[int, typer.Option(help="Draws where regions lie and what unused memory holds.")]
 SHOWN = 20
 
@@ -26,6 +29,7 @@ def cosim(
     config: Config = "large",
     seed: Seed = 1,
     limit: options.Limit = 1,
+    processes: Processes = None,
 ) -> None:
     """Simulate the engine's Verilog on images and compare every tensor with golden; exit code 1 if any differs."""
     from sim.cosim import cosim as simulate  # needs the simulation packages, which the other commands do not
@@ -35,8 +39,8 @@ def cosim(
     quantized = load_network(network)
     pictures = read_pictures(images, preprocessing_of(quantized, network), limit=limit)
     codes = input_codes(quantized, next(iter(pictures.images.batches(len(pictures.images)))))
-    with console.progress("images simulated", len(codes)) as update:
-        result = simulate(quantized, codes, config, seed, progress=update)
+    with console.simulation() as update:
+        result = simulate(quantized, codes, config, seed, processes=processes, progress=update)
     show(result, PRESETS[config].macs_per_cycle)
     if result.mismatches:
         raise typer.Exit(1)
@@ -52,7 +56,8 @@ def show(result: "CosimResult", macs_per_cycle: int) -> None:
     ]
     console.table("Cycles of the first image", ("layer", "cycles", "of peak", *causes), rows)
     console.say(f"cycles per image: {', '.join(f'{cycles:,}' for cycles in result.cycles_per_image)}")
-    console.say(f"simulated: {result.simulated_cycles_per_second:,.0f} cycles/s")
+    rate = f"{result.simulated_cycles_per_second:,.0f} cycles/s, {result.simulated_macs_per_second / 1e6:,.0f} M MAC/s"
+    console.say(f"simulated: {rate}")
     for line in result.mismatches[:SHOWN]:
         console.say(line)
     compared = f"{result.tensors_compared} tensors ({result.values_compared:,} values) compared"
