@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lock demo test test-long lint bench verilog sim prove models clean
+.PHONY: help setup lock demo cosim-imagenet test test-long lint bench verilog sim prove models clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -19,6 +19,9 @@ lock: ## resolve pyproject.toml and pin the result in requirements.lock
 
 demo: setup ## the main job: a real network from ONNX to RTL, bit-exact, with a report
 	@$(RUN) -m wesnpu.demo
+
+cosim-imagenet: setup ## [IMAGES=DIR LIMIT=1 PROCESSES=2] EfficientNet-Lite0 on simulated RTL, every tensor compared
+	@$(RUN) -m models.build efficientnet_lite0 && $(RUN) -m wesnpu.imagenet $(if $(IMAGES),--images $(IMAGES)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(PROCESSES),--processes $(PROCESSES))
 
 test: setup ## all tests but the long ones
 	@$(RUN) -m pytest -q -m "not long"

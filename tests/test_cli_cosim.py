@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import float_model, pictures, run
+from wesnpu import report, report_data
 
 
 @pytest.fixture
@@ -17,12 +18,17 @@ def network(tmp_path: Path) -> Path:
 
 
 def test_every_tensor_of_a_network_is_equal(network: Path, tmp_path: Path) -> None:
-    done = run("cosim", network, "--images", tmp_path / "images", "--config", "small", "--limit", 2)
+    options = ("--config", "small", "--limit", 2, "--processes", 1, "--report", tmp_path / "report")
+    done = run("cosim", network, "--images", tmp_path / "images", *options)
     assert done.exit_code == 0, done.stderr
     layers = 2
     found = re.search(r"^(\d+) tensors \(([\d,]+) values\) compared: 0 mismatches$", done.stdout, re.MULTILINE)
     assert found and int(found[1]) == 2 * layers and int(found[2].replace(",", "")) >= 2 * (4 * 64 + 4)
     assert re.search(r"^first +\d", done.stdout, re.MULTILINE) and "cycles per image: " in done.stdout
+    data = report_data.load(tmp_path / "report" / "data.json")
+    assert (tmp_path / "report" / "index.html").read_text() == report.render(data)
+    assert data.comparison is not None and data.comparison.images == 2 and len(data.layers) == layers
+    assert "--processes" not in data.command and "--limit 2" in data.command
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from compiler.config import PRESETS
 from golden.network import Network
 from golden.run import run
 from quant.images import Images
-from wesnpu import demo, report, report_data
+from wesnpu import cosim_report, demo, report, report_data
 
 COUNT = 40
 
@@ -99,4 +99,4 @@ def test_operand_bytes_of_the_first_layer() -> None:
     with np.load(demo.DATA, allow_pickle=False) as data:
         network = demo.quantize(imported, data["calibration"][:2], preprocessing=demo.PREPROCESSING)
     # input, output, 3x3 weights, biases, 4-bit shifts
-    assert demo.operand_bytes(network, network.layers[0]) == 784 + 16 * 784 + 16 * 9 + 16 * 4 + 8
+    assert cosim_report.operand_bytes(network, network.layers[0]) == 784 + 16 * 784 + 16 * 9 + 16 * 4 + 8

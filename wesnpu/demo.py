@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compiler.config import EngineConfig, preset
-from golden.network import ConvLayer, Network
+from golden.network import Network
 from golden.preprocessing import Preprocessing
-from golden.requantize import ShiftScaler
 from quant.evaluate import compare_scores, float_scores, input_codes, scores
 from quant.images import Images
 from quant.onnx_import import Imported, import_onnx
 from quant.recipe import quantize
 from wesnpu import console, report, report_data
-from wesnpu.commands.inspect import shift_counts
+from wesnpu.cosim_report import report_of
 from wesnpu.errors import one_line
 
 if TYPE_CHECKING:
@@ -58,17 +57,9 @@ def run(config: EngineConfig, count: int, seed: int) -> int:
     network = networks[ON_ENGINE]
     first = next(iter(images.batches(count)))
     result = simulate(network, input_codes(network, first), config, seed)
-    data = report_data.ReportData(
-        network=network.name,
-        command=f"python -m wesnpu.demo --images {count} --config {config.name} --seed {seed}",
-        accuracy=accuracy,
-        shifts=tuple(shifts(network)),
-        engine=report_data.Engine(config.name, config.macs_per_cycle, 2 * config.bus_bytes),
-        comparison=comparison(result, count, seed),
-        layers=layer_runs(network, result),
-    )
-    report_data.save(data, report.FOLDER / "data.json")
-    report.write(data, report.FOLDER / "index.html")
+    command = f"python -m wesnpu.demo --images {count} --config {config.name} --seed {seed}"
+    data = report_of(network, result, config, command=command, images=count, seed=seed, accuracy=accuracy)
+    report.write_folder(data, report.FOLDER)
     return show_comparison(data)
 
 
@@ -111,41 +102,6 @@ def simulate(network: Network, codes: np.ndarray, config: EngineConfig, seed: in
     console.say(f"compiling for {config.name} ({config.macs_per_cycle} MAC/cycle), simulating its Verilog")
     with console.simulation() as update:
         return cosim(network, codes, config.name, seed, progress=update)
-
-
-def comparison(result: "CosimResult", images: int, seed: int) -> report_data.Comparison:
-    """What was compared, as report data."""
-    return report_data.Comparison(
-        images=images,
-        tensors=result.tensors_compared,
-        values=result.values_compared,
-        mismatches=tuple(result.mismatches),
-        seed=seed,
-        cycles_per_image=tuple(result.cycles_per_image),
-        simulated_cycles_per_second=float(result.simulated_cycles_per_second),
-    )
-
-
-def shifts(network: Network) -> Iterable[report_data.Shifts]:
-    """Shift histograms of the layers that have shifts."""
-    for layer in network.layers:
-        if isinstance(layer.requantizer, ShiftScaler):
-            yield report_data.Shifts(layer.name, shift_counts(layer.requantizer.shift))
-
-
-def layer_runs(network: Network, result: "CosimResult") -> tuple[report_data.LayerRun, ...]:
-    """Cycles and their causes per layer, with the bytes of the layer's operands."""
-    size = {layer.name: operand_bytes(network, layer) for layer in network.layers}
-    return tuple(
-        report_data.LayerRun(run.name, run.cycles, run.macs, size[run.name], dict(run.causes)) for run in result.layers
-    )
-
-
-def operand_bytes(network: Network, layer: ConvLayer) -> int:
-    """Bytes of input, residual, weights, biases, shifts (4 bits each) and output, once each."""
-    names = [layer.input, layer.output, *([layer.residual.tensor] if layer.residual else [])]
-    activations = sum(int(np.prod(network.tensors[name].shape)) for name in names)
-    return activations + layer.weight.size + 4 * layer.bias.size + (layer.bias.size + 1) // 2
 
 
 def show_accuracy(rows: Iterable[report_data.Accuracy]) -> None:

@@ -8,7 +8,7 @@ import jinja2
 from golden.errors import WesnpuError
 from golden.files import write_whole
 from wesnpu import plots
-from wesnpu.report_data import ReportData, load
+from wesnpu.report_data import ReportData, load, save
 
 FOLDER = Path("build/report")
 
@@ -42,6 +42,13 @@ def render(data: ReportData) -> str:
 def write(data: ReportData, path: Path) -> None:
     """Write the page to `path`, whole or not at all."""
     write_whole(path, render(data).encode())
+
+
+def write_folder(data: ReportData, folder: Path) -> Path:
+    """Write data.json and index.html into `folder`; the page."""
+    save(data, folder / "data.json")
+    write(data, folder / "index.html")
+    return folder / "index.html"
 
 
 def main(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """``wesnpu cosim``: a quantized network on the simulated engine, every tensor compared with golden."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,9 @@ from golden.file import load_network
 from quant.evaluate import input_codes
 from wesnpu import console, options
 from wesnpu.commands.evaluate import preprocessing_of
+from wesnpu.cosim_report import report_of
 from wesnpu.image_files import read_pictures
+from wesnpu.report import write_folder
 
 if TYPE_CHECKING:
     from sim.cosim import CosimResult
@@ -20,6 +23,7 @@ Processes = Annotated[
     int | None, typer.Option(min=1, help="Images simulated at once, a process each.", show_default="one per core")
 ]
 Seed = Annotated[int, typer.Option(help="Draws where regions lie and what unused memory holds.")]
+Report = Annotated[Path | None, typer.Option(help="Folder for a report: index.html and data.json.")]
 SHOWN = 20
 
 
@@ -30,6 +34,7 @@ def cosim(
     seed: Seed = 1,
     limit: options.Limit = 1,
     processes: Processes = None,
+    report: Report = None,
 ) -> None:
     """Simulate the engine's Verilog on images and compare every tensor with golden; exit code 1 if any differs."""
     from sim.cosim import cosim as simulate  # needs the simulation packages, which the other commands do not
@@ -42,6 +47,10 @@ def cosim(
     with console.simulation() as update:
         result = simulate(quantized, codes, config, seed, processes=processes, progress=update)
     show(result, PRESETS[config].macs_per_cycle)
+    if report is not None:
+        command = f"wesnpu cosim {network} --images {images} --config {config} --seed {seed} --limit {limit}"
+        data = report_of(quantized, result, PRESETS[config], command=command, images=len(codes), seed=seed)
+        console.say(f"report: {write_folder(data, report)}")
     if result.mismatches:
         raise typer.Exit(1)
 

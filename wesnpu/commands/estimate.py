@@ -103,7 +103,7 @@ def share(part: int, whole: int) -> str:
 def roofline(network: Network, found: Estimate, engine: EngineConfig, memory: Memory) -> str:
     """The roofline of the predicted layers as an SVG document."""
     from wesnpu import plots
-    from wesnpu.demo import operand_bytes
+    from wesnpu.cosim_report import operand_bytes
 
     runs = [
         LayerRun(model.name, model.cycles, model.macs, operand_bytes(network, layer), model.causes)
