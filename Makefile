@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lock demo cosim-imagenet test test-long lint bench verilog sim prove models clean
+.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove models clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,10 @@ lint: setup ## style and types
 
 bench: setup ## speed of golden model and quantization, as ratios to onnxruntime in one run
 	@$(RUN) -m tests.bench_golden && $(RUN) -m models.build efficientnet_lite0 && $(RUN) -m quant.bench_quantize
+
+accuracy: setup ## [IMAGES=DIR NETWORKS="fashion stress efficientnet" SCHEDULER=tcp://...] every method, docs/accuracy.md
+	@$(RUN) -m wesnpu.accuracy $(if $(IMAGES),--images $(IMAGES)) $(if $(NETWORKS),--networks $(NETWORKS)) \
+	  $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 verilog: setup ## [CONFIG=large] write the engine to build/verilog/
 	@$(RUN) -m rtl.generate $(CONFIG)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from golden.errors import WesnpuError
-from quant.accuracy_imagenet import MODEL, PREPROCESSING
 from quant.calibrate import batch_size
+from quant.efficientnet import MODEL, PREPROCESSING
 from quant.float_run import FloatRunner
 from quant.graph_onnx import to_onnx
 from quant.images import Images

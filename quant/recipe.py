@@ -109,14 +109,26 @@ def quantize(
     calibration_images: see quant.images.Images. progress: called with (pass, images or layers done). The log of the
     passes is in provenance["log"]. WesnpuError for a bad option, image, weight or a network that cannot be lowered.
     """
-    plan = make_plan(
+    return quantize_with_plan(
         imported, calibration_images, recipe=recipe, observer=observer, guard_bits=guard_bits, weight_bits=weight_bits,
-        preprocessing=preprocessing, progress=progress,
-    )
+        preprocessing=preprocessing, labels=labels, progress=progress,
+    )[1]
+
+
+def quantize_with_plan(
+    imported: Imported | Graph,
+    calibration_images: np.ndarray | Iterable[np.ndarray],
+    *,
+    recipe: str,
+    labels: Iterable[str] = (),
+    **options: Any,
+) -> tuple[Plan, Network]:
+    """As `quantize`, and the plan that the passes left: its graph is the float network that the tensors stand for."""
+    plan = make_plan(imported, calibration_images, recipe=recipe, **options)
     count = execute(plan, recipe_passes(recipe))
     source = None if isinstance(imported, Graph) else imported.report.source
     facts = provenance(plan, source, recipe) | {"recheck_rounds": count}
-    return lower(plan, labels=tuple(labels), provenance=facts)
+    return plan, lower(plan, labels=tuple(labels), provenance=facts)
 
 
 def make_plan(

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import typer
 
-from wesnpu.commands import cosim, estimate, evaluate, export_qdq, import_network, inspect, quantize
+from wesnpu.commands import compare, cosim, estimate, evaluate, export_qdq, import_network, inspect, quantize
 from wesnpu.errors import one_line_errors
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_network.import_network,
     "quantize": quantize.quantize,
     "eval": evaluate.evaluate,
+    "compare": compare.compare,
     "inspect": inspect.inspect,
     "export-qdq": export_qdq.export,
     "cosim": cosim.cosim,

@@ -12,6 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from sim.cosim import Progress as Simulated
 
+LONG = 1800.0  # seconds over which the speed of long work is judged
 WIDEST = 1000  # a table is never cut; a narrow terminal wraps its lines
 
 out = Console(soft_wrap=True, highlight=False)
@@ -46,6 +47,25 @@ def progress(text: str, total: int | None = None) -> Iterator[Callable[[int], No
     with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
         task = bar.add_task(escape(text), total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def long_progress(text: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar with the time left, for work of hours; the callable takes how much was done more, and what.
+
+    Where standard error is no terminal, what was done is a line.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    shown = notes.is_terminal
+    with Progress(*columns, console=notes, disable=not shown, speed_estimate_period=LONG) as bar:
+        task = bar.add_task(escape(text), total=total)
+
+        def advance(done: int, what: str) -> None:
+            bar.update(task, advance=done, description=escape(what))
+            if not shown:
+                note(what)
+
+        yield advance
 
 
 @contextmanager

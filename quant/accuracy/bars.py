@@ -1,0 +1,85 @@
+"""Statements that the table can prove or refute, each judged from its rows."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from quant.accuracy.method import ORT_CHANNEL
+from quant.accuracy.recommend import loss
+from quant.accuracy.summary import Row
+
+CHANCE = 25.0  # percent: below it a network of ten classes has collapsed
+SHIFT_SCALER = "wes+sum+bc"  # the recipe that the bars judge
+Find = Callable[[str, int], Row | None]  # the row of a recipe at so many weight bits
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A statement, the figures that decide it, and whether it holds; None while a row is missing."""
+
+    text: str
+    figures: str
+    holds: bool | None
+
+
+def _judged(text: str, rows: Iterable[Row | None], judge: Callable[..., tuple[str, bool]]) -> Bar:
+    found = list(rows)
+    if any(row is None or row.refused for row in found):
+        return Bar(text, "not measured", None)
+    return Bar(text, *judge(*found))
+
+
+def imagenet_bars(find: Find) -> list[Bar]:
+    """Of the network on labelled ImageNet crops."""
+
+    def near_float(row: Row) -> tuple[str, bool]:
+        below, agreement = loss(row), row.agreement.median
+        return f"{below:.2f} pp below, agreement {agreement:.2f} %", below <= 1.0 and agreement >= 97.5
+
+    def not_below_ort(row: Row, theirs: Row) -> tuple[str, bool]:
+        p, behind = (row.p.median if row.p else 0.0), loss(row) - loss(theirs)
+        return f"{behind:+.2f} pp behind it, p = {p:.2f}", behind <= 0 or p > 0.05
+
+    def above(row: Row, other: Row) -> tuple[str, bool]:
+        gain = loss(other) - loss(row)
+        return f"{gain:+.2f} pp", gain >= 0
+
+    def within(row: Row, other: Row) -> tuple[str, bool]:
+        gap = loss(row) - loss(other)
+        return f"{gap:.2f} pp behind", gap <= 5.0
+
+    def fast(row: Row) -> tuple[str, bool]:
+        return f"{row.seconds.median:.1f} s of one processor", row.seconds.median <= 60
+
+    def four(recipe: str) -> Row | None:
+        return find(recipe, 4)
+
+    best = find(SHIFT_SCALER, 8)
+    return [
+        _judged(f"W8A8 `{SHIFT_SCALER}`: at most 1.0 pp below float, agreement at least 97.5 %", [best], near_float),
+        _judged(
+            f"W8A8 `{SHIFT_SCALER}`: not significantly below ONNX Runtime per channel (McNemar, p > 0.05)",
+            [best, find(ORT_CHANNEL, 8)], not_below_ort,
+        ),
+        _judged("W4A8: `wes+ecr` at or above `channelwise+bc`", [four("wes+ecr"), four("channelwise+bc")], above),
+        _judged("W4A8: `wes+ecr` within 5 pp of `channelwise+ecr`", [four("wes+ecr"), four("channelwise+ecr")], within),
+        _judged("`wes+cle+bc` with 64 images in under 60 s", [find("wes+cle+bc", 8)], fast),
+    ]
+
+
+def stress_bars(name: str, find: Find) -> list[Bar]:
+    """Of a network whose channels were spread."""
+
+    def holds(row: Row, layerwise: Row) -> tuple[str, bool]:
+        chance = layerwise.top1.median if layerwise.top1 else 100.0
+        text = f"{loss(row):.2f} pp below float, layer-wise {chance:.1f} %"
+        return text, loss(row) <= 0.5 and chance <= CHANCE
+
+    text = f"{name}: `wes+cle+bc` within 0.5 pp of float where layer-wise is at chance"
+    return [_judged(text, [find("wes+cle+bc", 8), find("layerwise", 8)], holds)]
+
+
+def table(bars: Iterable[Bar]) -> str:
+    """The bars as a Markdown table."""
+    verdict = {True: "holds", False: "does not hold", None: "open"}
+    lines = [f"| {bar.text} | {bar.figures} | {verdict[bar.holds]} |" for bar in bars]
+    return "\n".join(["| statement | measured | |", "|---|---|---|", *lines])

@@ -1,0 +1,69 @@
+"""docs/accuracy.md: every table, what decides the bars, and how the figures were made."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from quant.accuracy import bars, plan, table
+from quant.accuracy.subject import Subject
+from quant.accuracy.summary import Row
+
+HEAD = """# Accuracy
+
+Made by `make accuracy IMAGES=DIR`; DIR holds labelled 224x224 crops of ImageNet. Every network is run as exact integers
+by golden. Medians over the calibration draws, their range in brackets; no calibration image is evaluated.
+
+- "below float" is against the float network on the same images; "agrees with float" counts images with its class.
+- SQNR is that of the scores over all images.
+- "bytes/channel" is what hardware stores per output channel besides weights: the bias, and what the requantizer has for
+  each channel. A shift field is as wide as the network's largest shift needs. A 32-bit multiplier per channel is the
+  honest baseline.
+- "engine" tells whether the engine runs the network.
+- "PTQ s" are processor seconds from the float network and its calibration images to the integer network.
+- "p against ORT" is McNemar's exact test against `ort-channel` at W8A8, on the same images and draws.
+- `ort-tensor`, `ort-channel`: ONNX Runtime's static quantization (uint8 activations, int8 weights with one scale per
+  tensor or channel), run by ONNX Runtime.
+
+[quantization.md](quantization.md) says what the parts of a recipe are. All figures: [accuracy.csv](accuracy.csv); the
+SQNR of every layer's output in the first draw: [accuracy_layers.csv](accuracy_layers.csv).
+"""
+
+
+def document(subjects: Sequence[tuple[Subject, float | None, Sequence[Row]]], plots: Sequence[tuple[str, str]]) -> str:
+    """The whole text. subjects: each with the top-1 of float and its rows; plots: (file, what it shows)."""
+    parts = [HEAD, "## Which statements hold", bars.table(_bars(subjects))]
+    parts += [f"![{text}]({file})" for file, text in plots]
+    for subject, top1, rows in subjects:
+        parts.append(f"## {subject.name}\n\n{subject.note}")
+        for bits, group in groupby(rows, key=lambda row: row.method.bits):
+            parts.append(f"### {bits}\n\n{table.markdown(list(group), top1)}")
+        parts += unfinished(subject, rows)
+        parts += refusals(rows)
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _bars(subjects: Sequence[tuple[Subject, float | None, Sequence[Row]]]) -> list[bars.Bar]:
+    found = []
+    for subject, _, rows in subjects:
+        if subject.kind == plan.IMAGENET:
+            found += bars.imagenet_bars(finder(rows))
+        elif subject.kind == plan.STRESS:
+            found += bars.stress_bars(subject.name, finder(rows))
+    return found
+
+
+def finder(rows: Sequence[Row]) -> bars.Find:
+    """Looks rows up by recipe and weight bits, those with 8-bit activations."""
+    by_name = {(row.method.recipe, row.method.weight_bits): row for row in rows if row.method.activation_bits == 8}
+    return lambda recipe, bits: by_name.get((recipe, bits))
+
+
+def unfinished(subject: Subject, rows: Sequence[Row]) -> list[str]:
+    """One line that counts rows with fewer draws than there are."""
+    few = [row for row in rows if not row.refused and row.draws < len(subject.draws)]
+    return [f"{len(few)} of {len(rows)} rows have fewer than {len(subject.draws)} draws."] if few else []
+
+
+def refusals(rows: Sequence[Row]) -> list[str]:
+    """One line for each recipe that gave no network."""
+    lines = [f"- `{row.method}` is refused: {row.refused}" for row in rows if row.refused]
+    return ["\n".join(lines)] if lines else []

@@ -1,0 +1,48 @@
+"""The cheapest method within a loss, by what it costs in hardware and what it takes to make."""
+
+from collections.abc import Sequence
+
+from quant.accuracy.cost import MULTIPLIERS
+from quant.accuracy.summary import Row
+
+ORDER = "bits, then bytes per channel, multiplier, effort to quantize"
+#: Parts of a recipe by what they need besides ranges: nothing, correction on images, learning on images, training.
+EFFORT = {"sum": 0, "phase": 0, "cle": 0, "cle2": 0, "dfq": 0, "analytic": 0, "reorder": 0, "half": 0, "bc": 1}
+LEARNING, TRAINING = 2, 3
+TRAINED = ("rapq-blocks",)
+
+
+def effort(recipe: str) -> int:
+    """0: calibration ranges only; 1: bias correction on images; 2: search or rounding on images; 3: training."""
+    parts = recipe.split("+")[1:]
+    return max((TRAINING if part in TRAINED else EFFORT.get(part, LEARNING) for part in parts), default=0)
+
+
+def cost(row: Row) -> tuple[object, ...]:
+    """What rows are ordered by, cheapest first: weight bits, activation bits, parameter bytes per channel, multiplier,
+    effort of quantization, its seconds.
+    """
+    method = row.method
+    return (
+        method.weight_bits, method.activation_bits, row.first.bytes, MULTIPLIERS.index(row.first.multiplier),
+        effort(method.recipe), row.seconds.median,
+    )
+
+
+def loss(row: Row) -> float:
+    """Percentage points of top-1 below float, of agreement below 100 where there are no labels."""
+    return 100 - row.agreement.median if row.loss is None else row.loss.median
+
+
+def cheapest(rows: Sequence[Row], largest: float) -> Row | None:
+    """The cheapest row that loses at most `largest` percentage points; None where none does. No other tool's."""
+    return min((row for row in _own(rows) if loss(row) <= largest), key=cost, default=None)
+
+
+def nearest(rows: Sequence[Row]) -> Row | None:
+    """The row that loses least, the cheapest of equals."""
+    return min(_own(rows), key=lambda row: (loss(row), cost(row)), default=None)
+
+
+def _own(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if not row.refused and not row.method.baseline]

@@ -1,0 +1,99 @@
+"""Results of many methods, those that are kept and those still to be found, on one or several processes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+import numpy as np
+
+from quant.accuracy.measure import Measured, measure
+from quant.accuracy.method import Method
+from quant.accuracy.store import Store, float_key, key
+from quant.accuracy.subject import Subject
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One result to find: subject and method by their position, and the calibration draw."""
+
+    subject: int
+    method: Method
+    draw: int
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Subjects, the float network's scores on each, and the results found so far, all kept in `store`.
+
+    scheduler: address of a dask.distributed cluster that runs the integers, as `quant.evaluate.scores`.
+    """
+
+    subjects: Sequence[Subject]
+    store: Store
+    scheduler: str | None = None
+    identities: list[str] = field(default_factory=list)
+    references: list[np.ndarray] = field(default_factory=list)
+    results: dict[Unit, Measured] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for subject in self.subjects:
+            self.identities.append(subject.identity())
+            self.references.append(self.store.array(float_key(self.identities[-1]), subject.reference))
+
+    def key(self, unit: Unit) -> str:
+        """The name of a unit's result in the store."""
+        return key(self.identities[unit.subject], self.subjects[unit.subject], unit.method, unit.draw)
+
+    def recall(self, units: Iterable[Unit]) -> list[Unit]:
+        """Take the kept results of these units; returns those that have none."""
+        missing = []
+        for unit in units:
+            kept = self.store.get(self.key(unit))
+            if kept is None:
+                missing.append(unit)
+            else:
+                self.results[unit] = kept
+        return missing
+
+    def find(self, unit: Unit) -> Measured:
+        """Measure one unit and keep it."""
+        subject, reference = self.subjects[unit.subject], self.references[unit.subject]
+        found = measure(subject, reference, unit.method, unit.draw, scheduler=self.scheduler)
+        self.store.put(self.key(unit), found)
+        return found
+
+    def run(self, units: Sequence[Unit], processes: int = 1) -> Iterator[Unit]:
+        """Find what is missing and yield every unit of `units` as its result is there; results do not depend on how.
+
+        Interrupted, what was found is kept.
+        """
+        missing = self.recall(units)
+        yield from (unit for unit in units if unit not in set(missing))
+        if processes == 1:
+            for unit in missing:
+                self.results[unit] = self.find(unit)
+                yield unit
+        elif missing:
+            yield from self._spread(missing, processes)
+
+    def _spread(self, units: Sequence[Unit], processes: int) -> Iterator[Unit]:
+        pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_adopt, initargs=(self,))
+        try:
+            waiting = {pool.submit(_find, unit): unit for unit in units}
+            for done in as_completed(waiting):
+                self.results[waiting[done]] = done.result()
+                yield waiting[done]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_own: list[Comparison] = []
+
+
+def _adopt(comparison: Comparison) -> None:
+    _own[:] = [comparison]
+
+
+def _find(unit: Unit) -> Measured:
+    return _own[0].find(unit)

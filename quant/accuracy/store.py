@@ -1,0 +1,100 @@
+"""Results kept in files by what they depend on, so that an interrupted comparison goes on where it was."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from golden.errors import WesnpuError
+from golden.files import write_whole
+from quant.accuracy.measure import Measured
+from quant.accuracy.method import Method
+from quant.accuracy.subject import Subject
+from quant.recipe import PASSES, recipe_passes
+from quant.sources import digest
+
+PACKAGES = ("numpy", "onnx", "onnxruntime")
+MEASURE = tuple(f"quant.accuracy.{name}" for name in ("measure", "candidates", "cost"))
+#: What every integer result depends on besides its passes; what quant.recipe imports is named by its passes.
+INTEGER = ("quant.recipe", "quant.lower", "quant.images", "quant.evaluate", *MEASURE)
+ORT = ("quant.ort_static", "quant.images", *MEASURE)
+FLOAT = ("quant.evaluate",)
+OPAQUE = ("quant.recipe", *MEASURE)
+
+
+class Store:
+    """A folder with one file for each result; several processes may use it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made when the first result is kept."""
+        self.folder = folder
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npz"
+
+    def _load(self, key: str) -> dict[str, np.ndarray] | None:
+        path = self._path(key)
+        if not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return dict(archive)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise WesnpuError(f"{path}: is no kept result ({error}): remove it") from error
+
+    def _save(self, key: str, **arrays: np.ndarray) -> None:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+        write_whole(self._path(key), buffer.getvalue())
+
+    def array(self, key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array kept under `key`, or the one that `make` returns."""
+        kept = self._load(key)
+        if kept is None:
+            kept = {"array": make()}
+            self._save(key, **kept)
+        return kept["array"]
+
+    def get(self, key: str) -> Measured | None:
+        """The result kept under `key`."""
+        kept = self._load(key)
+        return None if kept is None else Measured(predicted=kept["predicted"], **json.loads(str(kept["facts"])))
+
+    def put(self, key: str, result: Measured) -> None:
+        """Keep a result."""
+        self._save(key, predicted=result.predicted, facts=np.array(json.dumps(result.facts())))
+
+
+def key(identity: str, subject: Subject, method: Method, draw: int) -> str:
+    """The name of one result: a digest of network, images, calibration, method, draw, code and package versions.
+
+    identity: `subject.identity()`, which takes a moment to find.
+    """
+    found = hashlib.sha256(identity.encode())
+    for fold in subject.draws[draw]:
+        found.update(fold.calibration.tobytes() + fold.evaluated.astype(np.int64).tobytes())
+    facts = [str(method), *_steps(method), code(method), *(version(name) for name in PACKAGES)]
+    found.update(json.dumps([*facts, draw == 0]).encode())
+    return found.hexdigest()
+
+
+def float_key(identity: str) -> str:
+    """The name of the float network's scores."""
+    return hashlib.sha256(f"{identity} float {digest(FLOAT)} {version('onnxruntime')}".encode()).hexdigest()
+
+
+def code(method: Method) -> str:
+    """A digest of the code that makes and runs the method's network."""
+    if method.baseline:
+        return digest(ORT, opaque=OPAQUE)
+    passes = {PASSES[name].__module__ for name in _steps(method)}
+    return digest({*INTEGER, *passes}, opaque=OPAQUE)
+
+
+def _steps(method: Method) -> tuple[str, ...]:
+    return () if method.baseline else recipe_passes(method.recipe)

@@ -1,0 +1,93 @@
+"""compare: its rows are those of quantize and eval, its recommendation is the cheapest row within the loss."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli import float_model, pictures, run
+
+FASHION, DATA = "models/fashion_mobilenet_v1.onnx", "models/fashion_mnist.npz"
+CALIB = f"{DATA}:calibration"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return float_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return pictures(tmp_path / "images")
+
+
+def test_a_row_has_the_figures_of_quantize_and_eval(tmp_path: Path) -> None:
+    table, net = tmp_path / "table.csv", tmp_path / "net.npz"
+    where = ["--images", DATA, "--limit", 200]
+    shown = run("compare", FASHION, "--calib", CALIB, *where, "--recipes", "layerwise,wes+sum", "--csv", table)
+    assert shown.exit_code == 0, shown.stderr
+    assert run("quantize", FASHION, "--calib", CALIB, "--recipe", "wes+sum", "-o", net).exit_code == 0
+    alone = run("eval", net, *where, "--float", FASHION).output
+    top1, plain, agreement = (float(found) for found in re.findall(r"([\d.]+) % \(", alone))
+    rows = {row["recipe"]: row for row in csv.DictReader(table.read_text().splitlines())}
+    assert set(rows) == {"layerwise", "wes+sum", "ort-tensor", "ort-channel"}
+    mine = rows["wes+sum"]
+    assert (float(mine["top1_median"]), float(mine["agreement_median"])) == (top1, agreement)
+    assert float(mine["below_float_median"]) == pytest.approx(plain - top1)
+    assert re.search(rf"^wes\+sum W8A8 +{top1:.2f} ", shown.output, re.MULTILINE)
+    assert re.search(rf"^float +{plain:.2f}", shown.output, re.MULTILINE)
+
+
+def test_the_recommendation_is_the_cheapest_within_the_loss(tmp_path: Path) -> None:
+    path, kept = tmp_path / "rows.json", tmp_path / "kept"
+    arguments = ["compare", FASHION, "--calib", CALIB, "--images", DATA, "--limit", 100, "--weight-bits", "8,4"]
+    arguments += ["--recipes", "layerwise,wes,wes+sum+bc,channelwise", "--state", kept, "--json", path]
+    for largest in ("0.5", "3", "50"):
+        assert run(*arguments, "--max-loss", largest).exit_code == 0
+        found = json.loads(path.read_text())
+        rows = [row for row in found["rows"] if row["below_float_median"] <= float(largest)]
+        rows = [row for row in rows if not row["recipe"].startswith("ort")]
+        best = min(rows, key=lambda row: (row["weight_bits"], row["bytes_per_channel"]))
+        chosen = found["recommended"]
+        same = next(row for row in rows if chosen.items() <= row.items())
+        assert all(same[name] == best[name] for name in ("weight_bits", "bytes_per_channel"))
+    assert len(list(kept.rglob("*.npz"))) == 11  # eight rows, two baselines, the float scores: found once
+
+
+def test_without_labels_agreement_decides(model: Path, images: Path) -> None:
+    for path in list(images.iterdir()):
+        path.rename(images / f"picture{path.name}")
+    where = ["--calib", images, "--images", images]
+    shown = run("compare", model, *where, "--recipes", "wes,layerwise", "--max-loss", 100)
+    assert shown.exit_code == 0 and "of agreement" in shown.output and not re.search(r"^float", shown.output, re.M)
+    assert "6 of 6 images have no label" in shown.stderr
+    assert "6 of 6 images are calibration images too" in shown.stderr
+
+
+def test_nothing_within_the_loss_is_said_with_exit_code_1(images: Path, tmp_path: Path) -> None:
+    shown = run(
+        "compare", FASHION, "--calib", CALIB, "--images", DATA, "--limit", 60, "--recipes", "layerwise",
+        "--weight-bits", 2, "--max-loss", 1,
+    )
+    assert shown.exit_code == 1 and "no method stays within 1 pp" in shown.output
+    assert "layerwise W2A8 loses least" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("option", "naming"),
+    [
+        (["--weight-bits", "7"], ["--weight-bits", "7"]),
+        (["--weight-bits", "x,8"], ["--weight-bits", "x"]),
+        (["--recipes", "wes,nonsense"], ["nonsense"]),
+        (["--images", "/nowhere"], ["/nowhere"]),
+        (["--scheduler", "nonsense"], ["scheduler", "nonsense"]),
+        (["--csv", "."], ["cannot be written"]),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(option: list[str], naming: list[str], model: Path, images: Path) -> None:
+    shown = run("compare", model, "--calib", images, "--images", images, "--recipes", "wes", *option)
+    assert shown.exit_code == 2 and not shown.stdout
+    errors = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and all(text in errors[0] for text in naming), shown.stderr
