@@ -14,7 +14,7 @@ import numpy as np
 
 from compiler.config import preset
 from golden.network import Network
-from quant.accuracy_imagenet import MODEL, PREPROCESSING
+from quant.efficientnet import MODEL, PREPROCESSING
 from quant.evaluate import input_codes
 from quant.images import Images
 from quant.onnx_import import import_onnx
