@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove models clean
+.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove synth models clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,6 +47,10 @@ sim: setup ## TEST=conv_shift [CONFIG= SEED= WAVES=1] run one simulation; withou
 
 prove: setup ## formal proofs of the requantizer and the streams
 	@$(RUN) -m rtl.prove
+
+synth: ## [CONFIG=medium DEVICE=85f BLOCK=engine SEEDS=5] area and routed clock frequency on an FPGA
+	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
+	@$(RUN) -m fpga $(if $(CONFIG),--config $(CONFIG)) $(if $(DEVICE),--device $(DEVICE)) $(if $(BLOCK),--block $(BLOCK)) $(if $(SEEDS),--seeds $(SEEDS))
 
 models: setup ## build the ImageNet-sized networks into the cache folder
 	@$(RUN) -m models.build $(MODEL)

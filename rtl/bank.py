@@ -8,6 +8,8 @@ from amaranth.lib.wiring import In, Out
 from compiler.config import WORD_BYTES, EngineConfig
 
 WORD_BITS = WORD_BYTES * 8
+#: A word is never read in the cycle that writes it (docs/engine.md, "Tokens"): synthesis need not order the two.
+UNORDERED = {"no_rw_check": True}
 
 
 class Bank(wiring.Component):
@@ -44,7 +46,7 @@ class Bank(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(shape=WORD_BITS, depth=self._depth, init=[])
+        m.submodules.memory = memory = Memory(shape=WORD_BITS, depth=self._depth, init=[], attrs=UNORDERED)
         self._read(m, memory.read_port())
         self._write(m, memory.write_port(granularity=self._lanes * 8))
         return m

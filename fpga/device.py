@@ -1,0 +1,43 @@
+"""The FPGAs that engines are built for: name, package and speed grade, so that a figure can be repeated."""
+
+from dataclasses import dataclass
+
+from golden.errors import WesnpuError
+
+
+@dataclass(frozen=True)
+class Device:
+    """One FPGA in one package.
+
+    family: "ecp5" or "ice40", which names the tools.  part: what is printed on it, speed grade included.  flags: how
+    nextpnr is told.  frequency: MHz that place and route aims at; it stops trying once that is reached.
+    """
+
+    name: str
+    family: str
+    part: str
+    flags: tuple[str, ...]
+    frequency: int
+
+
+def _ecp5(size: int) -> Device:
+    flags = (f"--{size}k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
+    return Device(f"{size}f", "ecp5", f"LFE5U-{size}F-6BG381C", flags, 200)
+
+
+DEVICES: dict[str, Device] = {
+    device.name: device
+    for device in (
+        _ecp5(25),
+        _ecp5(45),
+        _ecp5(85),
+        Device("up5k", "ice40", "iCE40UP5K-SG48", ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"), 48),
+    )
+}
+
+
+def device(name: str) -> Device:
+    """The device of that name; WesnpuError lists the names otherwise."""
+    if name not in DEVICES:
+        raise WesnpuError(f"DEVICE is {name!r}: must be one of {', '.join(DEVICES)}")
+    return DEVICES[name]
