@@ -5,6 +5,7 @@ import pytest
 
 from golden.errors import WesnpuError
 from golden.network import Preprocessing
+from quant.accuracy import candidates
 from quant.accuracy import run as accuracy_run
 from quant.accuracy import store as accuracy_store
 from quant.accuracy.measure import decibel, measure
@@ -83,6 +84,18 @@ def test_results_do_not_depend_on_processes_and_are_found_once(tmp_path, monkeyp
     again = Comparison([subject()], Store(tmp_path / "spread"))
     assert list(again.run(asked)) == asked
     assert again.results[asked[0]].facts() == spread.results[asked[0]].facts()
+
+
+def test_equal_networks_are_run_once_whatever_code_made_them(tmp_path, monkeypatch):
+    comparison, unit = Comparison([subject()], Store(tmp_path)), Unit(0, Method("wes"), 0)
+    first = comparison.find(unit)
+    monkeypatch.setattr(accuracy_store, "digest", lambda modules, opaque=(): "other code")
+    assert comparison.recall([unit]) == [unit]
+    monkeypatch.setattr(candidates, "scores", None)  # a network that was run is not run again
+    again = comparison.find(unit)
+    assert np.array_equal(again.predicted, first.predicted) and again.sqnr == first.sqnr
+    with pytest.raises(TypeError):
+        comparison.find(Unit(0, Method("wes", 4), 0))
 
 
 def test_what_was_found_before_an_interruption_is_kept(tmp_path):

@@ -1,10 +1,13 @@
 """A method made into something that runs: an integer network, or ONNX Runtime's session."""
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
+from golden.file import encode_network
 from quant.accuracy.cost import channel_bytes, multiplier_kind, runs_on_engine
 from quant.accuracy.method import ORT_CHANNEL, Method
 from quant.accuracy.subject import Fold, Subject
@@ -21,18 +24,23 @@ Progress = Callable[[int], None]
 
 class Candidate(Protocol):
     """bytes: parameters per output channel besides weights. multiplier: kind of its requantizer. engine: whether the
-    engine runs it. log: facts noted.
+    engine runs it. log: facts noted. digest: of what the scores depend on besides the images, "" where that is unknown.
     """
 
     bytes: float
     multiplier: str
     engine: bool
     log: list[str]
+    digest: str
 
     def scores(
         self, images: Images, *, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
     ) -> np.ndarray:
-        """Real scores of the first output, float64 (N, classes); arguments as `quant.evaluate.scores`."""
+        """Scores (N, classes) in the candidate's own unit; arguments as `quant.evaluate.scores`."""
+        ...
+
+    def real(self, scores: np.ndarray) -> np.ndarray:
+        """Scores as real values, float64."""
         ...
 
     def layer_sqnr(self, images: Images) -> dict[str, float]:
@@ -51,14 +59,18 @@ class IntegerNetwork:
         self.bytes, self.multiplier = channel_bytes(self.network), multiplier_kind(self.network)
         self.engine = runs_on_engine(self.network)
         self.log: list[str] = list(self.network.provenance["log"])
+        self.digest = hashlib.sha256(encode_network(replace(self.network, provenance={}))).hexdigest()
 
     def scores(
         self, images: Images, *, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
     ) -> np.ndarray:
-        """The integer scores times their scale."""
-        codes = scores(self.network, images, workers=workers, scheduler=scheduler, progress=progress)
+        """Codes, int8."""
+        return scores(self.network, images, workers=workers, scheduler=scheduler, progress=progress)
+
+    def real(self, scores: np.ndarray) -> np.ndarray:
+        """The codes' real values."""
         output = self.network.tensors[self.network.outputs[0]]
-        return (codes.astype(np.float64) - output.zero_point) * output.scale
+        return (scores.astype(np.float64) - output.zero_point) * output.scale
 
     def layer_sqnr(self, images: Images) -> dict[str, float]:
         """Against the plan's float graph, which a pass may have rescaled, its function unchanged."""
@@ -77,13 +89,17 @@ class OrtNetwork:
         self.multiplier = "float per channel" if channel else "float per layer"
         self.engine = False
         kernels = ", ".join(f"{count} {name}" for name, count in self.made.integer_kernels.items())
-        self.log = [f"integer kernels: {kernels or 'none'}"]
+        self.log, self.digest = [f"integer kernels: {kernels or 'none'}"], ""
 
     def scores(
         self, images: Images, *, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
     ) -> np.ndarray:
-        """Always in this process."""
-        return self.made.scores(images).astype(np.float64)
+        """Float32, always found in this process."""
+        return self.made.scores(images)
+
+    def real(self, scores: np.ndarray) -> np.ndarray:
+        """The scores themselves."""
+        return scores.astype(np.float64)
 
     def layer_sqnr(self, images: Images) -> dict[str, float]:
         """None: ONNX Runtime fuses layers."""

@@ -1,6 +1,8 @@
 """One result: a method on a subject with one calibration draw, its network run on every image."""
 
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,13 @@ from golden.errors import WesnpuError
 from quant.accuracy.candidates import DECIBEL_MAX, Candidate, Progress, make
 from quant.accuracy.method import Method
 from quant.accuracy.subject import Subject
+from quant.images import Images
+from quant.sources import digest
+
+#: The code that runs a network on images, and those of it whose imports have no part in that.
+EVALUATION = ("golden.run", "quant.images", "quant.input_scale", "quant.evaluate")
+EVALUATION_OPAQUE = ("quant.input_scale", "quant.evaluate")
+Keep = Callable[[str, Callable[[], np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +57,13 @@ def measure(
     workers: int = 1,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    keep: Keep = lambda name, make: make(),
 ) -> Measured:
     """The method's result; a network that cannot be made gives one that says why.
 
     reference: the float network's scores, float (N, classes). workers, scheduler: where integers run, as
-    `quant.evaluate.scores`; no figure depends on them. progress is called with the number of images done.
+    `quant.evaluate.scores`; no figure depends on them. progress is called with the number of images done. keep: called
+    with a name for a network's scores and how to find them, returns them.
     """
     found, done = np.zeros(reference.shape), 0
     layers: dict[str, float] = {}
@@ -67,7 +78,8 @@ def measure(
         times.append((time.process_time() - began[0], time.perf_counter() - began[1]))
         images = subject.pictures(subject.images[fold.evaluated])
         told = None if progress is None else _behind(progress, done)
-        found[fold.evaluated] = made[-1].scores(images, workers=workers, scheduler=scheduler, progress=told)
+        where = {"workers": workers, "scheduler": scheduler, "progress": told}
+        found[fold.evaluated] = made[-1].real(_scores(made[-1], images, keep, where))
         done += len(images)
         if draw == 0 and not layers:
             layers = made[-1].layer_sqnr(images)
@@ -76,6 +88,20 @@ def measure(
         found.argmax(axis=1).astype(np.uint16), decibel(reference, found), float(seconds), float(wall), made[0].bytes,
         made[0].multiplier, made[0].engine, layers, made[0].log,
     )
+
+
+def evaluation_digest() -> str:
+    """A digest of the code that runs a network on images."""
+    return digest(EVALUATION, opaque=EVALUATION_OPAQUE)
+
+
+def _scores(made: Candidate, images: Images, keep: Keep, where: dict[str, Any]) -> np.ndarray:
+    """The scores, those kept of an equal network on equal images and by equal code, whatever recipe made it."""
+    if not made.digest:
+        return made.scores(images, **where)
+    name = hashlib.sha256(f"{made.digest} {evaluation_digest()} {images.preprocessing}".encode())
+    name.update(images.array.tobytes())
+    return keep(name.hexdigest(), lambda: made.scores(images, **where))
 
 
 def _behind(progress: Progress, done: int) -> Progress:

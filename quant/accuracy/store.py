@@ -12,7 +12,7 @@ import numpy as np
 
 from golden.errors import WesnpuError
 from golden.files import write_whole
-from quant.accuracy.measure import Measured
+from quant.accuracy.measure import EVALUATION, EVALUATION_OPAQUE, Measured
 from quant.accuracy.method import Method
 from quant.accuracy.subject import Subject
 from quant.recipe import PASSES, recipe_passes
@@ -21,10 +21,10 @@ from quant.sources import digest
 PACKAGES = ("numpy", "onnx", "onnxruntime")
 MEASURE = tuple(f"quant.accuracy.{name}" for name in ("measure", "candidates", "cost"))
 #: What every integer result depends on besides its passes; what quant.recipe imports is named by its passes.
-INTEGER = ("quant.recipe", "quant.lower", "quant.images", "quant.evaluate", *MEASURE)
+INTEGER = ("quant.recipe", "quant.lower", *EVALUATION, *MEASURE)
 ORT = ("quant.ort_static", "quant.images", *MEASURE)
-FLOAT = ("quant.evaluate",)
-OPAQUE = ("quant.recipe", *MEASURE)
+FLOAT = ("quant.evaluate", "quant.float_run", "quant.graph_onnx", "quant.images")
+OPAQUE = ("quant.recipe", *EVALUATION_OPAQUE, *MEASURE)
 
 
 class Store:
@@ -85,7 +85,8 @@ def key(identity: str, subject: Subject, method: Method, draw: int) -> str:
 
 def float_key(identity: str) -> str:
     """The name of the float network's scores."""
-    return hashlib.sha256(f"{identity} float {digest(FLOAT)} {version('onnxruntime')}".encode()).hexdigest()
+    facts = f"{identity} float {digest(FLOAT, opaque=OPAQUE)} {version('onnxruntime')}"
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def code(method: Method) -> str:
