@@ -10,7 +10,9 @@ from quant.calibrate import Statistics
 from quant.graph import Graph
 from quant.operations import Operation
 from quant.scales import Scale
-from quant.weights import WeightCodes
+from quant.weights import WeightCodes, recode
+
+Rounding = Callable[[Operation, WeightCodes], WeightCodes]  # the same scales and shifts with codes made anew
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Plan:
     graph: the float network, changed only so that its function stays the same. batches: () -> iterator of float32
     (N, C, H, W) calibration batches, the same at every call. statistics, scales, operations, codes: made by passes.
     corrections: real values added to a bias, shift_limits: largest n_c allowed, uint8 (O,), both by operation name.
-    wants_means: a later pass needs statistics.means. images: how many. log: one line per fact worth telling.
+    rounding: how the recipe makes codes, the nearest until its rounding pass. wants_means: a later pass needs
+    statistics.means. images: how many. log: one line per fact worth telling.
     """
 
     graph: Graph
@@ -42,6 +45,7 @@ class Plan:
     codes: dict[str, WeightCodes] = field(default_factory=dict)
     corrections: dict[str, np.ndarray] = field(default_factory=dict)
     shift_limits: dict[str, np.ndarray] = field(default_factory=dict)
+    rounding: Rounding = lambda operation, weights: recode(operation.weight, weights)
     wants_means: bool = False
     images: int = 0
     log: list[str] = field(default_factory=list)

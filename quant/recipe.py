@@ -27,6 +27,8 @@ from quant.passes.bias_correction import bias_correction
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.data_free_ranges import data_free_ranges
 from quant.passes.dead_channels import zero_dead_channels
+from quant.passes.pow2_scales import pow2_activation_scales, pow2_channel_scales, pow2_scales
+from quant.passes.rapq import rapq
 from quant.passes.recheck import recheck
 from quant.passes.rounding import round_weights, round_weights_keeping_sums
 from quant.passes.weight_scales import channelwise_scales, layerwise_scales, wes_phase_scales, wes_scales
@@ -38,15 +40,17 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
         zero_dead_channels, cross_layer_equalization, cross_layer_equalization_pow2, bias_absorption,
         activation_ranges, data_free_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales,
         wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
-        analytic_bias_correction, recheck,
+        analytic_bias_correction, recheck, pow2_activation_scales, pow2_scales, pow2_channel_scales, rapq,
     )
 }
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
+POW2_RANGES = (*RANGES, "pow2_activation_scales")
 DATA_FREE_RANGES = ("data_free_ranges", "fuse_additions", "tie_residual_scales")
 CLE, CLE_POW2 = ("cross_layer_equalization",), ("cross_layer_equalization_pow2",)
 SUMS = "round_weights_keeping_sums"
 DFQ = ("cross_layer_equalization", "bias_absorption")
 BC, ANALYTIC = ("bias_correction", "recheck"), ("analytic_bias_correction", "recheck")
+RAPQ = ("rapq", "recheck")
 REPEAT_FROM = "tie_residual_scales"
 REPEATS = 3  # rounds of the re-check
 
@@ -82,6 +86,10 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "channelwise+sum": _recipe("channelwise_scales", rounding=SUMS),
     "channelwise+cle+bc": _recipe("channelwise_scales", BC, first=CLE),
 }
+for _name, _scales in (("pow2", "pow2_scales"), ("pow2-channel", "pow2_channel_scales")):
+    for _sum, _rounding in (("", "round_weights"), ("+sum", SUMS)):
+        for _rest, _last in (("", ()), ("+bc", BC), ("+rapq", RAPQ), ("+rapq+bc", RAPQ + BC)):
+            RECIPES[f"{_name}{_sum}{_rest}"] = _recipe(_scales, _last, ranges=POW2_RANGES, rounding=_rounding)
 Progress = Callable[[str, int], None]
 
 

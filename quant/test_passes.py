@@ -108,10 +108,13 @@ def test_recipes_state_the_order_of_their_passes(recipe):
     first = {"cle": ["cross_layer_equalization"], "cle2": ["cross_layer_equalization_pow2"]}
     first["dfq"] = ["cross_layer_equalization", "bias_absorption"]
     last = {"bc": ["bias_correction", "recheck"]}
+    last["rapq"] = ["rapq", "recheck"]
     last["analytic"] = last["dfq"] = ["analytic_bias_correction", "recheck"]
     order = ["zero_dead_channels"] + [name for option in options for name in first.get(option, [])]
     order += ["data_free_ranges" if "free" in options else "activation_ranges"]
     order += ["fuse_additions", "tie_residual_scales"]
+    order += ["pow2_activation_scales"] * scales.startswith("pow2")
+    scales = scales.replace("-", "_")
     order += [f"{scales}_phase_scales" if "phase" in options else f"{scales}_scales"]
     order += ["round_weights_keeping_sums" if "sum" in options else "round_weights", "recheck"]
     order += [name for option in options for name in last.get(option, [])]

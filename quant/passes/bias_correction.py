@@ -4,6 +4,8 @@ Layer by layer in order: the mean over calibration images and positions of what 
 integer arithmetic and with all earlier layers corrected, is brought to the float network's mean.
 """
 
+from typing import Protocol
+
 import numpy as np
 
 from golden.network import ConvLayer
@@ -11,6 +13,18 @@ from quant.calibration_run import IntegerCalibration
 from quant.lower import lower_layer
 from quant.operations import Operation
 from quant.plan import Plan
+
+
+class TensorMeans(Protocol):
+    """What the correction asks of integer images that have run up to a layer."""
+
+    def mean(self, tensor: str) -> np.ndarray:
+        """Mean code over the images, float64 (C, H, W)."""
+        ...
+
+    def shape(self, tensor: str) -> tuple[int, int, int]:
+        """(C, H, W) of a tensor."""
+        ...
 
 
 def bias_correction(plan: Plan) -> None:
@@ -25,7 +39,7 @@ def bias_correction(plan: Plan) -> None:
         plan.report("bias correction", done)
 
 
-def before_clamp_mean(plan: Plan, operation: Operation, runner: IntegerCalibration) -> np.ndarray:
+def before_clamp_mean(plan: Plan, operation: Operation, runner: TensorMeans) -> np.ndarray:
     """Mean real value before the clamp per output channel, float64 (O,), of the integer layer on the integer inputs.
 
     Exact up to the requantizer's rounding: a convolution is linear, so its mean is that of the codes at every tap.

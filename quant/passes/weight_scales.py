@@ -26,18 +26,18 @@ SMALLEST_MULTIPLIER = 2.0**-17  # m with M = 2^15 and e = 16
 
 def layerwise_scales(plan: Plan) -> None:
     """One scale per layer, all n_c = 0."""
-    _each(plan, lambda operation, ranges: (_plain_scale(plan, ranges), np.zeros(len(ranges), np.uint8)))
+    each_convolution(plan, lambda operation, ranges: (_plain_scale(plan, ranges), np.zeros(len(ranges), np.uint8)))
 
 
 def wes_scales(plan: Plan) -> None:
     """One scale per layer and n_c = floor(log2(max_c r_c / r_c)) in 0..15, lowered where the bias needs it."""
-    _each(plan, lambda operation, ranges: (_plain_scale(plan, ranges), equalizing_shifts(ranges)))
+    each_convolution(plan, lambda operation, ranges: (_plain_scale(plan, ranges), equalizing_shifts(ranges)))
     _note_saturated(plan)
 
 
 def wes_phase_scales(plan: Plan) -> None:
     """WES with the layer scale chosen within its octave (quant.phase_search), lowered likewise."""
-    _each(plan, lambda operation, ranges: best_phase(operation.weight, plan.options.weight_bits))
+    each_convolution(plan, lambda operation, ranges: best_phase(operation.weight, plan.options.weight_bits))
     _note_saturated(plan)
 
 
@@ -66,7 +66,7 @@ def _plain_scale(plan: Plan, ranges: np.ndarray) -> float:
     return layer_scale(float(ranges.max()), plan.options.weight_bits)
 
 
-def _each(plan: Plan, choose: Callable[[Operation, np.ndarray], tuple[float, np.ndarray]]) -> None:
+def each_convolution(plan: Plan, choose: Callable[[Operation, np.ndarray], tuple[float, np.ndarray]]) -> None:
     """choose: layer scale and shifts of a convolution that is not all zero, from its channels' ranges."""
     for operation in plan.operations:
         if operation.kind != "conv":
