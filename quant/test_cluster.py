@@ -9,6 +9,10 @@ import pytest
 
 from golden.errors import WesnpuError
 from quant import cluster, fashion
+from quant.accuracy.method import Method
+from quant.accuracy.run import Comparison, Unit
+from quant.accuracy.store import Store
+from quant.accuracy.subject import Subject, independent_draws
 from quant.evaluate import scores
 from quant.images import Images
 
@@ -35,6 +39,16 @@ def test_a_cluster_gives_the_integers_of_this_process_in_their_order(recipe, sch
     found = scores(network, pictures(150), scheduler=scheduler, progress=told.append)
     assert np.array_equal(found, scores(network, pictures(150))) and found.dtype == np.int8
     assert told == [*range(16, 150, 16), 150]
+
+
+def test_a_comparison_has_the_same_figures_on_a_cluster(scheduler, tmp_path):
+    data, name = fashion.data(), "fashion_mobilenet_v1"
+    pixels, calibration = (np.moveaxis(array, -1, 1) for array in (data.images[:40], data.calibration))
+    draws = independent_draws(calibration, 40, 1)
+    subject = Subject(name, "", fashion.imported(name), fashion.PREPROCESSING, pixels, data.labels[:40], draws)
+    unit = Unit(0, Method("wes"), 0)
+    here, there = (Comparison([subject], Store(tmp_path / ("there" if at else "here")), at).find(unit) for at in (None, scheduler))
+    assert np.array_equal(here.predicted, there.predicted) and here.sqnr == there.sqnr
 
 
 def test_more_batches_than_are_in_flight_come_back_in_order(scheduler):
