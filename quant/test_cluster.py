@@ -47,7 +47,8 @@ def test_a_comparison_has_the_same_figures_on_a_cluster(scheduler, tmp_path):
     draws = independent_draws(calibration, 40, 1)
     subject = Subject(name, "", fashion.imported(name), fashion.PREPROCESSING, pixels, data.labels[:40], draws)
     unit = Unit(0, Method("wes"), 0)
-    here, there = (Comparison([subject], Store(tmp_path / ("there" if at else "here")), at).find(unit) for at in (None, scheduler))
+    here = Comparison([subject], Store(tmp_path / "here")).find(unit)
+    there = Comparison([subject], Store(tmp_path / "there"), scheduler).find(unit)
     assert np.array_equal(here.predicted, there.predicted) and here.sqnr == there.sqnr
 
 
