@@ -5,7 +5,7 @@ machine. Float work (calibration, learning, float scores) stays with the caller.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from golden.errors import WesnpuError
 from quant.sources import digest
 
 TIMEOUT = 5.0  # seconds that a scheduler has to answer
+EVALUATION = ("quant.evaluate",)  # the module of what evaluates batches
 WAITING = 2  # batches in flight for each thread of the cluster
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
@@ -20,8 +21,8 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def connected(address: str, timeout: float = TIMEOUT) -> Iterator[Any]:
-    """A client of the scheduler at `address`, closed at the end.
+def connected(address: str, timeout: float = TIMEOUT, *, code: Sequence[str] = EVALUATION) -> Iterator[Any]:
+    """A client of the scheduler at `address`, closed at the end; `code` names the modules that workers must hold.
 
     WesnpuError where dask.distributed is not installed, nothing answers in time, no worker is there, or a worker holds
     other code than this process.
@@ -36,23 +37,23 @@ def connected(address: str, timeout: float = TIMEOUT) -> Iterator[Any]:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise WesnpuError(f"scheduler {address!r} does not answer within {timeout:g} s: {reason}") from error
     with client:
-        _check_workers(client, address)
+        _check_workers(client, address, code)
         yield client
 
 
-def code_digest() -> str:
-    """What a worker's code must equal: the digest of what evaluates batches."""
-    return digest(("quant.evaluate",))
+def code_digest(code: Sequence[str] = EVALUATION) -> str:
+    """What a worker's code must equal: the digest of the modules that run there."""
+    return digest(code)
 
 
-def _check_workers(client: Any, address: str) -> None:
+def _check_workers(client: Any, address: str, code: Sequence[str]) -> None:
     try:
-        found = client.run(code_digest)
+        found = client.run(code_digest, code)
     except Exception as error:  # dask hands on what a worker raised, or only its text as an Exception
         raise WesnpuError(f"scheduler {address!r}: a worker lacks this program: {error}") from error
     if not found:
         raise WesnpuError(f"scheduler {address!r} has no worker")
-    own = code_digest()
+    own = code_digest(code)
     strange = [worker for worker, theirs in found.items() if theirs != own]
     if strange:
         raise WesnpuError(f"scheduler {address!r}: worker {strange[0]} has other code than this process")

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("golden", "quant")
+ROOMS = ("golden", "quant", "compiler")
 
 
 def digest(modules: Iterable[str], *, opaque: Collection[str] = ()) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from wesnpu.commands import compare, cosim, estimate, evaluate, export_qdq, import_network, inspect, quantize
+from wesnpu.commands import compare, cosim, estimate, evaluate, explore, export_qdq, import_network, inspect, quantize
 from wesnpu.errors import one_line_errors
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -16,6 +16,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export-qdq": export_qdq.export,
     "cosim": cosim.cosim,
     "estimate": estimate.estimate,
+    "explore": explore.explore,
 }
 
 app = typer.Typer(

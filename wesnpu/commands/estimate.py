@@ -44,12 +44,11 @@ def estimate(
     """Predict cycles, utilization and traffic of one inference, layer by layer, without simulating."""
     if config not in PRESETS:
         raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(PRESETS)}")
-    if not 0 < mhz <= 1e5:
-        raise WesnpuError(f"--mhz is {mhz}: must be above 0 and at most 100000")
+    check_mhz(mhz)
     if output is not None:
         check_output(output, network)
     engine, quantized = PRESETS[config], load_network(network)
-    memory = memory_of(engine, bandwidth, latency, outstanding)
+    memory = memory_of(float(engine.bus_bytes) if bandwidth is None else bandwidth, latency, outstanding)
     found = predict(compile_network(quantized, engine), memory)
     show(found, engine, mhz)
     if output is not None:
@@ -57,9 +56,14 @@ def estimate(
         console.say(f"roofline: {output}")
 
 
-def memory_of(engine: EngineConfig, bandwidth: float | None, latency: int, outstanding: int) -> Memory:
+def check_mhz(mhz: float) -> None:
+    """WesnpuError for a clock that is none."""
+    if not 0 < mhz <= 1e5:
+        raise WesnpuError(f"--mhz is {mhz}: must be above 0 and at most 100000")
+
+
+def memory_of(width: float, latency: int, outstanding: int) -> Memory:
     """The memory of the options; WesnpuError names the one that is out of range."""
-    width = float(engine.bus_bytes) if bandwidth is None else bandwidth
     if not 0 < width <= 65536:
         raise WesnpuError(f"--bandwidth is {width}: must be above 0 and at most 65536 bytes per cycle")
     if not 0 <= latency <= 1 << 20:
