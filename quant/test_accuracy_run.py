@@ -90,6 +90,7 @@ def test_equal_networks_are_run_once_whatever_code_made_them(tmp_path, monkeypat
     comparison, unit = Comparison([subject()], Store(tmp_path)), Unit(0, Method("wes"), 0)
     first = comparison.find(unit)
     monkeypatch.setattr(accuracy_store, "digest", lambda modules, opaque=(): "other code")
+    comparison = Comparison([subject()], Store(tmp_path))
     assert comparison.recall([unit]) == [unit]
     monkeypatch.setattr(candidates, "scores", None)  # a network that was run is not run again
     again = comparison.find(unit)

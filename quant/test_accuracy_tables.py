@@ -111,7 +111,8 @@ def test_the_cheapest_within_the_loss_is_recommended():
 
 
 def test_effort_of_recipes():
-    assert [effort(name) for name in ("wes", "wes+sum", "wes+sum+bc", "wes+unknown")] == [0, 0, 1, 2]
+    recipes = ("wes+dfq+free", "wes", "wes+sum", "wes+sum+bc", "pow2+rapq+bc", "pow2+rapq-blocks")
+    assert [effort(name) for name in recipes] == [0, 1, 1, 2, 3, 4]
 
 
 def test_bars_are_judged_from_the_rows():

@@ -6,16 +6,18 @@ from quant.accuracy.cost import MULTIPLIERS
 from quant.accuracy.summary import Row
 
 ORDER = "bits, then bytes per channel, multiplier, effort to quantize"
-#: Parts of a recipe by what they need besides ranges: nothing, correction on images, learning on images, training.
-EFFORT = {"sum": 0, "phase": 0, "cle": 0, "cle2": 0, "dfq": 0, "analytic": 0, "reorder": 0, "half": 0, "bc": 1}
-LEARNING, TRAINING = 2, 3
-TRAINED = ("rapq-blocks",)
+#: Parts of a recipe that need nothing more than activation ranges.
+PLAIN = ("sum", "phase", "cle", "cle2", "dfq", "analytic", "reorder", "half")
+NO_IMAGES, RANGES, CORRECTION, SEARCH, TRAINING = range(5)
+OTHERS = {"free": NO_IMAGES, "bc": CORRECTION, "rapq-blocks": TRAINING}
 
 
 def effort(recipe: str) -> int:
-    """0: calibration ranges only; 1: bias correction on images; 2: search or rounding on images; 3: training."""
-    parts = recipe.split("+")[1:]
-    return max((TRAINING if part in TRAINED else EFFORT.get(part, LEARNING) for part in parts), default=0)
+    """What a recipe needs: no image, activation ranges on images, bias correction, a search on images, training."""
+    parts = [part for part in recipe.split("+")[1:] if part not in PLAIN]
+    if parts == ["free"]:
+        return NO_IMAGES
+    return max((OTHERS.get(part, SEARCH) for part in parts), default=RANGES)
 
 
 def cost(row: Row) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from quant.accuracy.measure import Measured, measure
+from quant.accuracy.measure import Measured, evaluation_digest, measure
 from quant.accuracy.method import Method
 from quant.accuracy.store import Store, float_key, key
 from quant.accuracy.subject import Subject
@@ -35,15 +35,20 @@ class Comparison:
     identities: list[str] = field(default_factory=list)
     references: list[np.ndarray] = field(default_factory=list)
     results: dict[Unit, Measured] = field(default_factory=dict)
+    keys: dict[Unit, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        evaluation_digest()
         for subject in self.subjects:
             self.identities.append(subject.identity())
             self.references.append(self.store.array(float_key(self.identities[-1]), subject.reference))
 
     def key(self, unit: Unit) -> str:
-        """The name of a unit's result in the store."""
-        return key(self.identities[unit.subject], self.subjects[unit.subject], unit.method, unit.draw)
+        """The name of a unit's result in the store, by the code as it was when it was asked for first."""
+        if unit not in self.keys:
+            subject = self.subjects[unit.subject]
+            self.keys[unit] = key(self.identities[unit.subject], subject, unit.method, unit.draw)
+        return self.keys[unit]
 
     def recall(self, units: Iterable[Unit]) -> list[Unit]:
         """Take the kept results of these units; returns those that have none."""
@@ -93,6 +98,7 @@ _own: list[Comparison] = []
 
 
 def _adopt(comparison: Comparison) -> None:
+    evaluation_digest()
     _own[:] = [comparison]
 
 

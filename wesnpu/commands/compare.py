@@ -25,8 +25,8 @@ from wesnpu.commands.quantize import input_layout
 from wesnpu.image_files import Pictures, read_pictures
 
 RECIPES = (
-    "layerwise", "layerwise+bc", "layerwise+cle+bc", "wes", "wes+bc", "wes+sum", "wes+sum+bc", "wes+cle+bc",
-    "channelwise", "channelwise+sum",
+    "pow2", "pow2-channel+sum+bc", "layerwise", "layerwise+bc", "layerwise+cle+bc", "wes", "wes+bc", "wes+sum",
+    "wes+sum+bc", "wes+cle+bc", "channelwise", "channelwise+sum",
 )
 USUAL = ",".join(RECIPES)
 NOTHING_WITHIN = 1  # exit code
