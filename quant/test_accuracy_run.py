@@ -99,6 +99,25 @@ def test_equal_networks_are_run_once_whatever_code_made_them(tmp_path, monkeypat
         comparison.find(Unit(0, Method("wes", 4), 0))
 
 
+def test_scores_of_other_code_are_taken_only_if_a_sample_of_them_comes_again(tmp_path):
+    images, ran = Images(PIXELS, (3, 8, 8), HOW), []
+
+    def run(value):
+        def find(some):
+            ran.append(len(some))
+            return np.full((len(some), 2), value)
+
+        return find
+
+    store = Store(tmp_path)
+    assert (store.scores("name", "old", images, run(1)) == 1).all() and ran == [50]
+    assert (store.scores("name", "old", images, run(2)) == 1).all() and ran == [50]
+    assert (store.scores("name", "new", images, run(1)) == 1).all() and ran == [50, 16]
+    assert (store.scores("name", "new", images, run(2)) == 1).all() and ran == [50, 16]
+    assert (store.scores("name", "newer", images, run(2)) == 2).all() and ran == [50, 16, 16, 50]
+    assert (store.scores("name", "newer", images, run(3)) == 2).all() and len(ran) == 4
+
+
 def test_what_was_found_before_an_interruption_is_kept(tmp_path):
     asked = units("layerwise", "wes", "wes+sum", draws=(0,))
     comparison = Comparison([subject()], Store(tmp_path))

@@ -72,7 +72,8 @@ def test_p_is_against_the_baseline_of_the_same_draw():
 
 def test_tables_hold_every_row():
     refused = Measured(np.zeros(0, np.uint16), refused="layer x: no")
-    made = Made({Method("wes"): [result([0])], Method("layerwise", 4): [refused], Method(ORT_CHANNEL): [result()]})
+    wes, layerwise, baseline = Method("wes"), Method("layerwise", 4), Method(ORT_CHANNEL)
+    made = Made({wes: [result([0])], layerwise: [refused], baseline: [result(log=["k"])]})
     methods = [Method("wes"), Method("layerwise", 4), Method("channelwise"), Method(ORT_CHANNEL)]
     found = rows(made, 0, methods)
     lines = table.markdown(found, 90.0).splitlines()
@@ -84,6 +85,7 @@ def test_tables_hold_every_row():
     assert float(read[0]["top1_median"]) == 89 and read[1]["refused"] == "layer x: no" and not read[1]["top1_median"]
     text = document([(made, 90.0, found)], [("plot.svg", "A plot")])
     assert "`layerwise W4A8` is refused: layer x: no" in text and "2 of 3 rows have fewer than 3 draws" in text
+    assert "`ort-channel` ran k." in text
     assert "### W4A8" in text and "![A plot](plot.svg)" in text and "A note." in text
 
 

@@ -36,6 +36,7 @@ def document(subjects: Sequence[tuple[Subject, float | None, Sequence[Row]]], pl
         parts.append(f"## {subject.name}\n\n{subject.note}")
         for bits, group in groupby(rows, key=lambda row: row.method.bits):
             parts.append(f"### {bits}\n\n{table.markdown(list(group), top1)}")
+        parts += kernels(rows)
         parts += unfinished(subject, rows)
         parts += refusals(rows)
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -55,6 +56,12 @@ def finder(rows: Sequence[Row]) -> bars.Find:
     """Looks rows up by recipe and weight bits, those with 8-bit activations."""
     by_name = {(row.method.recipe, row.method.weight_bits): row for row in rows if row.method.activation_bits == 8}
     return lambda recipe, bits: by_name.get((recipe, bits))
+
+
+def kernels(rows: Sequence[Row]) -> list[str]:
+    """Which integer kernels ran in the other tool's networks: without any, its row would be another float row."""
+    ran = [f"`{row.method.recipe}` ran {row.first.log[0]}." for row in rows if row.method.baseline and row.first.log]
+    return [" ".join(ran)] if ran else []
 
 
 def unfinished(subject: Subject, rows: Sequence[Row]) -> list[str]:

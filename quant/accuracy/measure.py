@@ -19,7 +19,8 @@ from quant.sources import digest
 #: The code that runs a network on images, and those of it whose imports have no part in that.
 EVALUATION = ("golden.run", "quant.images", "quant.input_scale", "quant.evaluate")
 EVALUATION_OPAQUE = ("quant.input_scale", "quant.evaluate")
-Keep = Callable[[str, Callable[[], np.ndarray]], np.ndarray]
+Run = Callable[[Images], np.ndarray]
+Keep = Callable[[str, str, Images, Run], np.ndarray]  # name, code, images, how to find the scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +59,13 @@ def measure(
     workers: int = 1,
     scheduler: str | None = None,
     progress: Progress | None = None,
-    keep: Keep = lambda name, make: make(),
+    keep: Keep = lambda name, code, images, run: run(images),
 ) -> Measured:
     """The method's result; a network that cannot be made gives one that says why.
 
     reference: the float network's scores, float (N, classes). workers, scheduler: where integers run, as
-    `quant.evaluate.scores`; no figure depends on them. progress is called with the number of images done. keep: called
-    with a name for a network's scores and how to find them, returns them.
+    `quant.evaluate.scores`; no figure depends on them. progress is called with the number of images done. keep: finds
+    the scores of a network or knows them, as `quant.accuracy.store.Store.scores`.
     """
     found, done = np.zeros(reference.shape), 0
     layers: dict[str, float] = {}
@@ -98,12 +99,15 @@ def evaluation_digest() -> str:
 
 
 def _scores(made: Candidate, images: Images, keep: Keep, where: dict[str, Any]) -> np.ndarray:
-    """The scores, those kept of an equal network on equal images and by equal code, whatever recipe made it."""
+    """The scores, those kept of an equal network on equal images, whatever recipe made it."""
+
+    def run(some: Images) -> np.ndarray:
+        return made.scores(some, **where)
+
     if not made.digest:
-        return made.scores(images, **where)
-    name = hashlib.sha256(f"{made.digest} {evaluation_digest()} {images.preprocessing}".encode())
-    name.update(images.array.tobytes())
-    return keep(name.hexdigest(), lambda: made.scores(images, **where))
+        return run(images)
+    name = hashlib.sha256(f"scores {made.digest} {images.preprocessing}".encode() + images.array.tobytes())
+    return keep(name.hexdigest(), evaluation_digest(), images, run)
 
 
 def _behind(progress: Progress, done: int) -> Progress:

@@ -64,8 +64,9 @@ class Comparison:
     def find(self, unit: Unit) -> Measured:
         """Measure one unit and keep it."""
         subject, reference = self.subjects[unit.subject], self.references[unit.subject]
-        keep = self.store.array
-        found = measure(subject, reference, unit.method, unit.draw, scheduler=self.scheduler, keep=keep)
+        found = measure(
+            subject, reference, unit.method, unit.draw, scheduler=self.scheduler, keep=self.store.scores
+        )
         self.store.put(self.key(unit), found)
         return found
 
