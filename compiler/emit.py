@@ -1,12 +1,13 @@
 """The sequential program of a placed layer: per tile loads, per chunk of lane groups weights and computing, stores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compiler.config import EngineConfig
 from compiler.encoding import Mode, Unit
 from compiler.item import Item, Traced
 from compiler.layout import Placement
 from compiler.mapping import Mapping
+from compiler.section import Section
 from compiler.tiling import LayerPlan, Operand
 from golden.network import Network
 
@@ -39,6 +40,22 @@ class _Chunk:
     weight_rows: int
 
 
+@dataclass
+class _Slab:
+    """Channel blocks of a layer on their way over the tiles.
+
+    runs: (first group, groups, channels per group) of each command of a tile. persistent: weights and parameters stay
+    on chip. chunks: commands whose weights are there. loaded: input rows that are there.
+    """
+
+    plan: LayerPlan
+    first_block: int
+    runs: list[tuple[int, int, int]]
+    persistent: bool
+    chunks: list[_Chunk] = field(default_factory=list)
+    loaded: int = 0
+
+
 class _Ring:
     """The next free row of a ring memory; `memory` is its name in Item.reads and Item.writes."""
 
@@ -66,31 +83,33 @@ class Emitter:
         self.items: list[Item] = []
         self.weights = bytearray()
 
-    def layer(self, plan: LayerPlan) -> None:
-        """Appends one layer."""
-        mapping = plan.mapping
-        for first_block in range(0, mapping.groups // mapping.groups_per_block, plan.slab):
-            self._slab(plan, first_block)
+    def section(self, section: Section) -> None:
+        """Appends the layers of a section, tile by tile in its order."""
+        first = section.plans[0]
+        blocks = first.mapping.groups // first.mapping.groups_per_block
+        for first_block in range(0, blocks, first.slab if len(section.plans) == 1 else blocks):
+            layers = [self._slab(plan, first_block) for plan in section.plans]
+            for step in section.steps:
+                self._tile(layers[step.layer], step.row, step.rows)
 
-    def _slab(self, plan: LayerPlan, first_block: int) -> None:
-        mapping, height = plan.mapping, self._network.tensors[plan.output.tensor].height
-        per_block = mapping.groups_per_block
+    def _slab(self, plan: LayerPlan, first_block: int) -> "_Slab":
+        mapping, per_block = plan.mapping, plan.mapping.groups_per_block
         last_group = min((first_block + plan.slab) * per_block, mapping.groups)
         runs = self._chunks(mapping, first_block * per_block, last_group)
-        tiles = [(row, min(plan.rows, height - row)) for row in range(0, height, plan.rows)]
-        persistent = self._persistent(runs, mapping)
-        chunks: list[_Chunk] = []
-        loaded = 0
-        for row, rows in tiles:
-            loaded = self._load_input(plan, first_block, row, rows, loaded)
-            self._load_residual(plan, first_block, row, rows)
-            if not persistent:
-                chunks = []
-            for number, run in enumerate(runs):
-                if number == len(chunks):
-                    chunks.append(self._load_weights(mapping, *run))
-                self._compute(plan, first_block, chunks[number], row, rows)
-            self._store(plan, first_block, row, rows)
+        return _Slab(plan, first_block, runs, self._persistent(runs, mapping))
+
+    def _tile(self, slab: "_Slab", row: int, rows: int) -> None:
+        """Rows of all channel blocks of a slab: transfers, weights and computing."""
+        plan, first_block = slab.plan, slab.first_block
+        slab.loaded = self._load_input(plan, first_block, row, rows, slab.loaded)
+        self._load_residual(plan, first_block, row, rows)
+        if not slab.persistent:
+            slab.chunks = []
+        for number, run in enumerate(slab.runs):
+            if number == len(slab.chunks):
+                slab.chunks.append(self._load_weights(plan.mapping, *run))
+            self._compute(plan, first_block, slab.chunks[number], row, rows)
+        self._store(plan, first_block, row, rows)
 
     def _chunks(self, mapping: Mapping, first: int, last: int) -> list[tuple[int, int, int]]:
         """(first group, groups, channels per group) of the commands for groups first .. last - 1."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.choose import Chooser
 from compiler.config import EngineConfig
 from compiler.emit import Emitter
 from compiler.encode import encode, listing
@@ -26,7 +27,7 @@ class CompiledNetwork:
     image: bytes of the image region (weights, parameters, program); program_offset: first command in it.
     data_size: bytes of the data region; placements: tensors that lie there (input, outputs, whatever is not kept on
     chip).
-    traced: for every COMPUTE command in program order, what it writes.
+    traced: for every COMPUTE command in program order, what it writes. sections: layers that run together, by index.
     """
 
     config: EngineConfig
@@ -36,6 +37,7 @@ class CompiledNetwork:
     data_size: int
     placements: dict[str, Placement]
     traced: tuple[Traced, ...]
+    sections: tuple[range, ...]
 
     @property
     def program(self) -> bytes:
@@ -56,21 +58,27 @@ class CompiledNetwork:
 
 
 def compile_network(
-    network: Network, config: EngineConfig, *, keep_all: bool = False, tile_rows: int | None = None
+    network: Network,
+    config: EngineConfig,
+    *,
+    keep_all: bool = False,
+    tile_rows: int | None = None,
+    fuse: bool = True,
 ) -> CompiledNetwork:
     """Compiles for one engine; with keep_all every tensor is also stored in external memory.
 
-    tile_rows: output rows of every tile, for tests of tile boundaries; None chooses them per layer.
+    tile_rows: output rows of every tile (of a section, its first layer's), for tests of tile boundaries; None chooses
+    them. fuse: consecutive layers may run tile by tile in turn, without external memory between them.
     WesnpuError names the layer that the engine cannot run, or that does not fit and by how many bytes.
     """
     planner = Planner(network, config, keep_all=keep_all, tile_rows=tile_rows)
-    plans = planner.plan()
+    sections = Chooser(network, config, planner, fuse=fuse, rows=tile_rows).sections()
     placements, data_size = _place(network, planner.external, packed_input=planner.packed)
     if data_size > REGION_MAX:
         raise WesnpuError(f"network {network.name}: tensors of {data_size} bytes, the data region has {REGION_MAX}")
     emitter = Emitter(network, config, placements)
-    for plan in plans:
-        emitter.layer(plan)
+    for section in sections:
+        emitter.section(section)
     order = hoist(emitter.items)
     for unit in WAIT_FIELDS:
         count = sum(item.unit == unit for item in order)
@@ -86,7 +94,8 @@ def compile_network(
     image += bytes(offset - len(image)) + program
     image += bytes(aligned(len(image)) - len(image))
     traced = tuple(item.trace for item in order if item.trace is not None)
-    return CompiledNetwork(config, network, image, offset, data_size, placements, traced)
+    runs = tuple(range(one.plans[0].index, one.plans[-1].index + 1) for one in sections)
+    return CompiledNetwork(config, network, image, offset, data_size, placements, traced, runs)
 
 
 def _place(network: Network, external: set[str], *, packed_input: bool) -> tuple[dict[str, Placement], int]:

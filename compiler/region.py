@@ -1,6 +1,7 @@
 """Regions of the scratchpad: rings of row slots, their pitch, and which words an access touches."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from compiler.config import ROW_BANKS, EngineConfig
 from compiler.encoding import ROW_OFFSETS
@@ -72,6 +73,7 @@ def conflict_free(pitch: int, slots: int, grid: int, height: int, config: Engine
     return True
 
 
+@cache
 def choose_ring(width: int, slots: int, height: int, grids: frozenset[int], config: EngineConfig) -> tuple[int, int]:
     """(slots, pitch), both as small as possible but not below `slots` and `width`, without conflicts for every grid.
 

@@ -59,34 +59,43 @@ class Planner:
     def __init__(self, network: Network, config: EngineConfig, *, keep_all: bool, tile_rows: int | None = None):
         self._network, self._config, self._tile_rows = network, config, tile_rows
         self._last_reader = _last_readers(network)
-        self._resident: dict[str, Region] = {}
+        self.resident: dict[str, Region] = {}
         self._mappings: dict[str, Mapping] = {}
         self.external = set(network.outputs) | {network.input}
         if keep_all:
             self.external |= set(network.tensors)
         self.packed = _packed_input(network)
 
-    def plan(self) -> list[LayerPlan]:
-        """Plans of all layers; `external` then names the tensors that need a place in external memory."""
-        plans = []
-        for index, layer in enumerate(self._network.layers):
-            plan = self._plan_layer(index, layer)
-            plans.append(plan)
-            self._after(index, layer, plan)
-        return [self._with_stores(plan) for plan in plans]
+    def layer(self, index: int) -> LayerPlan:
+        """The next layer's plan, remembered."""
+        layer = self._network.layers[index]
+        plan = self._plan_layer(index, layer)
+        self._after(index, layer, plan)
+        return plan
 
-    def _with_stores(self, plan: LayerPlan) -> LayerPlan:
+    def take(self, index: int, plan: LayerPlan, kept: dict[str, Region], victims: set[str]) -> None:
+        """Remember a plan made elsewhere, of the layers up to `index`: what it kept in the scratchpad and gave up."""
+        self.external |= victims
+        self.resident = kept
+        self._after(index, self._network.layers[index], plan)
+
+    def read_after(self, index: int) -> bool:
+        """Whether a later layer reads the output of layer `index`."""
+        return self._last_reader.get(self._network.layers[index].output, -1) > index
+
+    def with_stores(self, plan: LayerPlan) -> LayerPlan:
+        """The plan, its output stored if `external` names it; right once all layers are planned."""
         return replace(plan, output=replace(plan.output, external=plan.output.tensor in self.external))
 
     def _after(self, index: int, layer: ConvLayer, plan: LayerPlan) -> None:
         tensor = self._network.tensors[layer.output]
         whole = plan.output.region.slots >= tensor.height and plan.slab >= blocks_of(tensor.channels)
         if whole and self._last_reader.get(layer.output, -1) > index:
-            self._resident[layer.output] = plan.output.region
+            self.resident[layer.output] = plan.output.region
         else:
             self.external.add(layer.output)
-        for name in [name for name in self._resident if self._last_reader[name] <= index]:
-            del self._resident[name]
+        for name in [name for name in self.resident if self._last_reader[name] <= index]:
+            del self.resident[name]
 
     def _check_sizes(self, layer: ConvLayer) -> None:
         for name in (layer.input, layer.output):
@@ -99,7 +108,7 @@ class Planner:
 
     def _plan_layer(self, index: int, layer: ConvLayer) -> LayerPlan:
         self._check_sizes(layer)
-        mapping = self._map(layer)
+        mapping = self.mapping(layer)
         if mapping.group_rows > self._config.weight_rows:
             raise WesnpuError(
                 f"layer {layer.name}: one lane group needs "
@@ -107,14 +116,14 @@ class Planner:
                 f"the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
             )
         needed = {layer.input} | ({layer.residual.tensor} if layer.residual else set())
-        for victims in self._evictions(needed):
-            kept = {name: region for name, region in self._resident.items() if name not in victims}
+        for victims in self.evictions(needed):
+            kept = {name: region for name, region in self.resident.items() if name not in victims}
             smallest = NO_WAY  # of the last, which gives up everything else
             for choice in self._choices(mapping):
                 plan, words = self._try(index, mapping, choice, kept)
                 if plan is not None:
                     self.external |= victims
-                    self._resident = kept
+                    self.resident = kept
                     return plan
                 smallest = min(smallest, words)
         missing = (smallest - self._config.scratchpad_words) * WORD_BYTES
@@ -123,10 +132,10 @@ class Planner:
             f"lacks {missing} bytes"
         )
 
-    def _evictions(self, needed: set[str]) -> list[set[str]]:
+    def evictions(self, needed: set[str]) -> list[set[str]]:
         """Which residents to give up: none, those this layer does not read, all."""
-        others = set(self._resident) - needed
-        ways = [set(), others, set(self._resident)]
+        others = set(self.resident) - needed
+        ways = [set(), others, set(self.resident)]
         return [way for position, way in enumerate(ways) if way not in ways[:position]]
 
     def _choices(self, mapping: Mapping) -> list[_Choice]:
@@ -198,27 +207,27 @@ class Planner:
         fits = True
         for role, name, blocks, slots in sized:
             tensor = self._network.tensors[name]
-            grids = self._grids(role, name, index, whole=slots >= tensor.height)
+            grids = self.grids(role, name, index, whole=slots >= tensor.height)
             slots, pitch = choose_ring(tensor.width, slots, tensor.height, grids, self._config)
             words = blocks * slots * pitch
             total += words
-            base = _first_fit(taken, words, self._config.scratchpad_words, from_top=index % 2 == 1)
+            base = first_fit(taken, words, self._config.scratchpad_words, from_top=index % 2 == 1)
             fits = fits and base is not None
             if base is not None:
                 regions[role] = Region(base, blocks, slots, pitch, tensor.width)
                 taken.append((base, words))
         return (regions if fits else None), total
 
-    def _grids(self, role: str, tensor: str, index: int, *, whole: bool) -> frozenset[int]:
+    def grids(self, role: str, tensor: str, index: int, *, whole: bool) -> frozenset[int]:
         """The window grids of the layers that read this region: this one its input, later ones a whole output."""
         layers = self._network.layers
         if role == "input":
-            return frozenset({self._map(layers[index]).window_rows})
+            return frozenset({self.mapping(layers[index]).window_rows})
         if role == "residual" or not whole:
             return frozenset({1})
-        return frozenset(self._map(layer).window_rows for layer in layers[index:] if layer.input == tensor) | {1}
+        return frozenset(self.mapping(layer).window_rows for layer in layers[index:] if layer.input == tensor) | {1}
 
-    def _map(self, layer: ConvLayer) -> Mapping:
+    def mapping(self, layer: ConvLayer) -> Mapping:
         if layer.name not in self._mappings:
             output = self._network.tensors[layer.output]
             packed = self.packed and layer.input == self._network.input
@@ -228,7 +237,7 @@ class Planner:
         return self._mappings[layer.name]
 
 
-def _first_fit(taken: list[tuple[int, int]], words: int, size: int, *, from_top: bool) -> int | None:
+def first_fit(taken: list[tuple[int, int]], words: int, size: int, *, from_top: bool) -> int | None:
     gaps, start = [], 0
     for base, length in sorted(taken):
         gaps.append((start, base - start))

@@ -79,7 +79,7 @@ def test_a_weakened_wait_is_reported_exactly_when_commands_race(name: str, kind:
 
 def test_a_command_that_overwrites_its_own_operand_is_reported() -> None:
     network, _ = edge_network("residual_dense", 7)
-    compiled = compile_network(network, PRESETS["medium"])
+    compiled = compile_network(network, PRESETS["medium"], fuse=False)
     commands = decode(compiled.program)
     residual = {"residual": 1, "hold_weights": 0}.items()
     number = max(n for n, one in enumerate(commands) if residual <= one.fields.items())

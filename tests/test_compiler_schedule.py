@@ -84,7 +84,7 @@ def test_loads_run_ahead_of_computing_and_results_behind() -> None:
 
 def test_weights_of_the_next_layers_are_prefetched() -> None:
     """In program order the weights of a layer stand before the computing of the layer before it."""
-    compiled = chain()
+    compiled = chain(fuse=False)
     order = [(command.unit, command.fields.get("layer")) for command in decode(compiled.program)]
     needed = {}
     for command in commands_of(compiled, Unit.COMPUTE):
@@ -102,7 +102,7 @@ def test_rows_of_a_pointwise_layer_are_joined() -> None:
     builder = Builder(np.random.default_rng(0), 7, 32, 7, 7)
     builder.add(Shape(kernel=(3, 3), stride=ONE, padding=SAME, channels=32))
     builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=32))
-    compiled = compile_network(builder.network("joined"), PRESETS["large"])
+    compiled = compile_network(builder.network("joined"), PRESETS["large"], fuse=False)
     widths = {c.fields["output_width"] for c in commands_of(compiled, Unit.COMPUTE) if c.fields["layer"] == 1}
     assert widths == {49}
 

@@ -1,0 +1,142 @@
+"""Placing a section: where the tensors of consecutive layers lie while their row tiles take turns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compiler.config import EngineConfig
+from compiler.layout import blocks_of
+from compiler.mapping import Mapping
+from compiler.region import Region, choose_ring
+from compiler.section import Rows, Section, interleave, ring_rows, tile_rows
+from compiler.tiling import LayerPlan, Operand, Planner, first_fit
+from golden.network import Network
+
+TURNS = 4  # a section has at least so many turns where its height allows, so that loading and storing overlap
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Rows per turn, whether a layer lags a turn behind, whether the whole output stays in the scratchpad."""
+
+    rows: int
+    lag: bool
+    keep_output: bool
+
+
+class Fuser:
+    """Places layers first .. last beside what the planner holds in the scratchpad."""
+
+    def __init__(self, network: Network, config: EngineConfig, planner: Planner, rows: int | None = None):
+        self._network, self._config, self._planner, self._rows = network, config, planner, rows
+
+    def section(self, first: int, last: int) -> Section | None:
+        """The section, remembered in the planner; None where the layers are no chain or do not fit."""
+        mappings = [self._planner.mapping(layer) for layer in self._network.layers[first : last + 1]]
+        if not self._chain(first, last) or not self._weights_fit(mappings):
+            return None
+        needed = {self._network.layers[first].input} | set(self._residuals(first, last).values())
+        heights = [self._rows_of(mapping) for mapping in mappings]
+        for victims in self._planner.evictions(needed):
+            kept = {name: region for name, region in self._planner.resident.items() if name not in victims}
+            for choice in self._choices(last, heights[0].output):
+                section = self._place(first, mappings, heights, choice, kept)
+                if section is not None:
+                    self._planner.take(last, section.plans[-1], kept, victims)
+                    return section
+        return None
+
+    def _rows_of(self, mapping: Mapping) -> Rows:
+        tensors, layer = self._network.tensors, mapping.layer
+        return Rows.of(mapping, (tensors[layer.input].height, tensors[layer.output].height))
+
+    def _residuals(self, first: int, last: int) -> dict[int, str]:
+        layers = self._network.layers
+        return {i: layers[i].residual.tensor for i in range(first, last + 1) if layers[i].residual}
+
+    def _chain(self, first: int, last: int) -> bool:
+        """Whether each layer reads the one before, nobody else does, and none is an output of the network."""
+        layers = self._network.layers
+        inner = [layer.output for layer in layers[first:last]]
+        chained = all(b.input == a.output for a, b in zip(layers[first:last], layers[first + 1 :], strict=False))
+        readers = [layer.input for layer in layers if layer.input in inner]
+        others = {layer.residual.tensor for layer in layers if layer.residual}
+        alone = len(readers) == len(inner) and others.isdisjoint(inner)
+        return chained and alone and not set(inner) & set(self._network.outputs)
+
+    def _weights_fit(self, mappings: list[Mapping]) -> bool:
+        """Whether the weights and parameters of all layers stay on chip over all turns."""
+        unit = max(16 // self._config.weight_row_bytes, 1)
+        rows = sum(mapping.groups * (max(mapping.group_rows, 1) + unit - 1) for mapping in mappings)
+        groups = sum(mapping.groups for mapping in mappings)
+        return rows <= self._config.weight_rows and groups <= self._config.parameter_rows
+
+    def _choices(self, last: int, height: int) -> Iterator[_Choice]:
+        """From the most convenient to the smallest."""
+        rows = sorted({-(-height // turns) for turns in range(min(TURNS, height), height + 1)}, reverse=True)
+        if self._rows is not None:
+            rows = [min(self._rows, height)]
+        keep = [True, False] if self._planner.read_after(last) else [False]
+        yield from (_Choice(r, lag, k) for k in keep for lag in (True, False) for r in rows)
+
+    def _place(
+        self, first: int, mappings: list[Mapping], heights: list[Rows], choice: _Choice, kept: dict[str, Region]
+    ) -> Section | None:
+        """The section if all regions fit beside `kept`."""
+        steps = interleave(heights, choice.rows, lag=choice.lag)
+        space = _Space(self._network, self._config, kept, from_top=first % 2 == 1)
+        try:
+            source = self._input(space, mappings[0], tile_rows(steps, 0))
+            plans = []
+            for number, mapping in enumerate(mappings):
+                rows = tile_rows(steps, number)
+                residual = mapping.layer.residual
+                operand = space.operand(residual.tensor, 2 * rows, frozenset({1})) if residual else None
+                slots, grids = self._output(first + number, choice, rows)
+                if number + 1 < len(mappings):
+                    slots = ring_rows(heights, steps, number)
+                    grids = frozenset({1, mappings[number + 1].window_rows})
+                output = space.operand(mapping.layer.output, slots, grids)
+                plans.append(LayerPlan(first + number, mapping, source, output, operand, rows, output.region.blocks))
+                source = Operand(output.tensor, output.region, external=False)
+        except _FullError:
+            return None
+        return Section(tuple(plans), steps)
+
+    def _input(self, space: "_Space", mapping: Mapping, rows: int) -> Operand:
+        """The region of the section's input: whole, or the rows of a tile and the next tile's new ones."""
+        stride = mapping.stride[0]
+        slots = (rows - 1) * stride + max(mapping.layer.kernel[0], mapping.grid) + rows * stride
+        return space.operand(mapping.layer.input, slots, frozenset({mapping.window_rows}))
+
+    def _output(self, index: int, choice: _Choice, rows: int) -> tuple[int, frozenset[int]]:
+        """Row slots of the section's output, and the window grids of its readers."""
+        name = self._network.layers[index].output
+        if not choice.keep_output:
+            return 2 * rows, frozenset({1})
+        return self._network.tensors[name].height, self._planner.grids("output", name, index, whole=True)
+
+
+class _FullError(Exception):
+    """A region does not fit."""
+
+
+class _Space:
+    """The scratchpad beside the regions `kept`, filled from one end."""
+
+    def __init__(self, network: Network, config: EngineConfig, kept: dict[str, Region], *, from_top: bool):
+        self._network, self._config, self._kept, self._from_top = network, config, kept, from_top
+        self._taken = [(region.base, region.words) for region in kept.values()]
+
+    def operand(self, name: str, slots: int, grids: frozenset[int]) -> Operand:
+        """Where the tensor is kept, else a new region of that many row slots (at most its height), to be streamed."""
+        if name in self._kept:
+            return Operand(name, self._kept[name], external=False)
+        tensor, blocks = self._network.tensors[name], blocks_of(self._network.tensors[name].channels)
+        height = tensor.height
+        slots, pitch = choose_ring(tensor.width, min(slots, height), height, grids, self._config)
+        words = blocks * slots * pitch
+        base = first_fit(self._taken, words, self._config.scratchpad_words, from_top=self._from_top)
+        if base is None:
+            raise _FullError
+        self._taken.append((base, words))
+        return Operand(name, Region(base, blocks, slots, pitch, tensor.width), external=True)
