@@ -11,7 +11,7 @@ from compiler.encoding import Mode
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping
 from compiler.section import Section, Step
-from compiler.tiling import LayerPlan, Operand
+from compiler.tiling import LayerPlan
 from golden.network import Network
 
 EXPOSED = 8  # of so many transferred words one costs a cycle of its own: bank conflicts, first and last tiles
@@ -25,7 +25,8 @@ def cost(section: Section, network: Network, config: EngineConfig, external: set
     word = WORD_BYTES / config.bus_bytes
     array = sum(_tile_cycles(section.plans[step.layer], step, config) for step in section.steps)
     reads = sum(_reads(plan, section, network, config) for plan in section.plans) * word
-    writes = sum(_words(plan.output, network) for plan in section.plans if plan.output.tensor in external) * word
+    stored = {plan.output.tensor for plan in section.plans} & external
+    writes = sum(_tensor_words(network, name) for name in stored) * word
     return max(array, reads, writes) + (reads + writes) / EXPOSED
 
 
@@ -70,19 +71,17 @@ def _run_cycles(mapping: Mapping, run: tuple[bool, int], rows: int, width: int, 
 def _reads(plan: LayerPlan, section: Section, network: Network, config: EngineConfig) -> float:
     """Words loaded for a layer."""
     operands = [operand for operand in (plan.input, plan.residual) if operand is not None and operand.external]
-    weights = weight_rows(plan.mapping) * config.weight_row_bytes / WORD_BYTES
-    if weights > config.weight_rows * config.weight_row_bytes / WORD_BYTES:
-        weights *= sum(step.layer == plan.index - section.plans[0].index for step in section.steps)
-    return weights + sum(_words(operand, network) for operand in operands)
+    rows = _weight_rows(plan.mapping)
+    if rows > config.weight_rows:
+        rows *= sum(step.layer == plan.index - section.plans[0].index for step in section.steps)
+    words = rows * config.weight_row_bytes / WORD_BYTES
+    return words + sum(_tensor_words(network, operand.tensor) for operand in operands)
 
 
-def weight_rows(mapping: Mapping) -> int:
-    """Rows of the weight memory that all lane groups of a layer take."""
-    return sum(groups * mapping.group_rows if live and not mapping.hold_weights else 1 for live, groups in _runs(mapping))
-
-
-def _words(operand: Operand, network: Network) -> int:
-    return _tensor_words(network, operand.tensor)
+def _weight_rows(mapping: Mapping) -> int:
+    """Rows of the weight memory that all lane groups take."""
+    each = 0 if mapping.hold_weights else mapping.group_rows
+    return sum(max(groups * each, 1) if live else 1 for live, groups in _runs(mapping))
 
 
 def _tensor_words(network: Network, name: str) -> int:

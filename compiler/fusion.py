@@ -31,10 +31,11 @@ class Fuser:
 
     def section(self, first: int, last: int) -> Section | None:
         """The section, remembered in the planner; None where the layers are no chain or do not fit."""
-        mappings = [self._planner.mapping(layer) for layer in self._network.layers[first : last + 1]]
+        layers = self._network.layers[first : last + 1]
+        mappings = [self._planner.mapping(layer) for layer in layers]
         if not self._chain(first, last) or not self._weights_fit(mappings):
             return None
-        needed = {self._network.layers[first].input} | set(self._residuals(first, last).values())
+        needed = {layers[0].input} | {layer.residual.tensor for layer in layers if layer.residual}
         heights = [self._rows_of(mapping) for mapping in mappings]
         for victims in self._planner.evictions(needed):
             kept = {name: region for name, region in self._planner.resident.items() if name not in victims}
@@ -48,10 +49,6 @@ class Fuser:
     def _rows_of(self, mapping: Mapping) -> Rows:
         tensors, layer = self._network.tensors, mapping.layer
         return Rows.of(mapping, (tensors[layer.input].height, tensors[layer.output].height))
-
-    def _residuals(self, first: int, last: int) -> dict[int, str]:
-        layers = self._network.layers
-        return {i: layers[i].residual.tensor for i in range(first, last + 1) if layers[i].residual}
 
     def _chain(self, first: int, last: int) -> bool:
         """Whether each layer reads the one before, nobody else does, and none is an output of the network."""

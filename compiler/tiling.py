@@ -228,6 +228,7 @@ class Planner:
         return frozenset(self.mapping(layer).window_rows for layer in layers[index:] if layer.input == tensor) | {1}
 
     def mapping(self, layer: ConvLayer) -> Mapping:
+        """How the layer is fed to the array."""
         if layer.name not in self._mappings:
             output = self._network.tensors[layer.output]
             packed = self.packed and layer.input == self._network.input
@@ -238,6 +239,7 @@ class Planner:
 
 
 def first_fit(taken: list[tuple[int, int]], words: int, size: int, *, from_top: bool) -> int | None:
+    """The first word of a gap between the (base, words) `taken`; None if no gap is large enough."""
     gaps, start = [], 0
     for base, length in sorted(taken):
         gaps.append((start, base - start))

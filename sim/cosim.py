@@ -109,21 +109,21 @@ def layer_macs(network: Network, layer: ConvLayer) -> int:
 
 def cosim(
     network: Network, images: np.ndarray, config_name: str = "large", seed: int = 0, *, stalls: str = "none",
-    processes: int | None = None, progress: Callable[[Progress], object] | None = None,
+    processes: int | None = None, progress: Callable[[Progress], object] | None = None, fuse: bool = True,
 ) -> CosimResult:
     """Run every image, int8 (N, C, H, W), through the generated Verilog of a preset and compare every tensor.
 
     seed draws where the regions lie and what unused memory holds; stalls is a pattern of sim.job.manners. At most
-    `processes` simulators run at once (default: one per core). WesnpuError when the network does not fit the engine or
-    the simulation cannot run; a wrong value is a line in `mismatches` that names layer, channel, row, column, stage
-    and both values.
+    `processes` simulators run at once (default: one per core); fuse: as compile_network's. WesnpuError when the network
+    does not fit the engine or the simulation cannot run; a wrong value is a line in `mismatches` that names layer,
+    channel, row, column, stage and both values.
     """
     config = preset(config_name)
     if images.ndim != 4 or images.dtype != np.int8 or not len(images):
         raise WesnpuError(f"images are {images.dtype} {images.shape}: must be int8 (N, C, H, W), N at least 1")
     if processes is not None and processes < 1:
         raise WesnpuError(f"processes is {processes}: must be at least 1")
-    compiled = compile_network(network, config)  # refuse before anything is built
+    compiled = compile_network(network, config, fuse=fuse)  # refuse before anything is built
     build, watch = build_bench(config), _Watch(network, len(images), progress)
     workers = min(len(images), processes or os.cpu_count() or 1)
 

@@ -20,9 +20,9 @@ from tests.compiler_networks import NONE, ONE, edge_network
 SAME = (1, 1, 1, 1)
 
 
-def chain() -> CompiledNetwork:
+def chain(*, fuse: bool = True) -> CompiledNetwork:
     network, _ = random_network("chain", 5, 7)
-    return compile_network(network, PRESETS["large"])
+    return compile_network(network, PRESETS["large"], fuse=fuse)
 
 
 def commands_of(compiled: CompiledNetwork, unit: Unit) -> list[Command]:

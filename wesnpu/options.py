@@ -15,6 +15,9 @@ IMAGES_HELP = "Folder of pictures, or FILE.npz[:ARRAY] (uint8 N,H,W[,C]; ARRAY i
 Images = Annotated[str, typer.Option(help=IMAGES_HELP, show_default=False)]
 OptionalImages = Annotated[str | None, typer.Option(help=IMAGES_HELP)]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first so many images.", show_default="all")]
+Fuse = Annotated[
+    bool, typer.Option("--fuse/--no-fuse", help="Chains of layers run tile by tile in turn, their tensors on chip.")
+]
 Shape = Annotated[str | None, typer.Option(help="Input shape for dynamic dimensions, e.g. 1x3x224x224.")]
 Mean = Annotated[str | None, typer.Option(help="Subtracted: one number or one per channel, e.g. 0.485,0.456,0.406.")]
 Std = Annotated[str | None, typer.Option(help="Divided by: one number or one per channel.")]

@@ -35,6 +35,7 @@ def cosim(
     limit: options.Limit = 1,
     processes: Processes = None,
     report: Report = None,
+    fuse: options.Fuse = True,
 ) -> None:
     """Simulate the engine's Verilog on images and compare every tensor with golden; exit code 1 if any differs."""
     from sim.cosim import cosim as simulate  # needs the simulation packages, which the other commands do not
@@ -45,10 +46,11 @@ def cosim(
     pictures = read_pictures(images, preprocessing_of(quantized, network), limit=limit)
     codes = input_codes(quantized, next(iter(pictures.images.batches(len(pictures.images)))))
     with console.simulation() as update:
-        result = simulate(quantized, codes, config, seed, processes=processes, progress=update)
+        result = simulate(quantized, codes, config, seed, processes=processes, progress=update, fuse=fuse)
     show(result, PRESETS[config].macs_per_cycle)
     if report is not None:
         command = f"wesnpu cosim {network} --images {images} --config {config} --seed {seed} --limit {limit}"
+        command += "" if fuse else " --no-fuse"
         data = report_of(quantized, result, PRESETS[config], command=command, images=len(codes), seed=seed)
         console.say(f"report: {write_folder(data, report)}")
     if result.mismatches:

@@ -40,6 +40,7 @@ def estimate(
     latency: Latency = 64,
     outstanding: Outstanding = 64,
     output: Plot = None,
+    fuse: options.Fuse = True,
 ) -> None:
     """Predict cycles, utilization and traffic of one inference, layer by layer, without simulating."""
     if config not in PRESETS:
@@ -49,7 +50,7 @@ def estimate(
         check_output(output, network)
     engine, quantized = PRESETS[config], load_network(network)
     memory = memory_of(float(engine.bus_bytes) if bandwidth is None else bandwidth, latency, outstanding)
-    found = predict(compile_network(quantized, engine), memory)
+    found = predict(compile_network(quantized, engine, fuse=fuse), memory)
     show(found, engine, mhz)
     if output is not None:
         write_whole(output, roofline(quantized, found, engine, memory).encode())
