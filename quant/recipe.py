@@ -27,7 +27,13 @@ from quant.passes.bias_correction import bias_correction
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.data_free_ranges import data_free_ranges
 from quant.passes.dead_channels import zero_dead_channels
-from quant.passes.pow2_scales import pow2_activation_scales, pow2_channel_scales, pow2_scales
+from quant.passes.pow2_scales import (
+    pow2_activation_scales,
+    pow2_channel_scales,
+    pow2_msqe_channel_scales,
+    pow2_msqe_scales,
+    pow2_scales,
+)
 from quant.passes.rapq import rapq
 from quant.passes.recheck import recheck
 from quant.passes.rounding import round_weights, round_weights_keeping_sums
@@ -41,6 +47,7 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
         activation_ranges, data_free_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales,
         wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
         analytic_bias_correction, recheck, pow2_activation_scales, pow2_scales, pow2_channel_scales, rapq,
+        pow2_msqe_scales, pow2_msqe_channel_scales,
     )
 }
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
@@ -90,6 +97,9 @@ for _name, _scales in (("pow2", "pow2_scales"), ("pow2-channel", "pow2_channel_s
     for _sum, _rounding in (("", "round_weights"), ("+sum", SUMS)):
         for _rest, _last in (("", ()), ("+bc", BC), ("+rapq", RAPQ), ("+rapq+bc", RAPQ + BC)):
             RECIPES[f"{_name}{_sum}{_rest}"] = _recipe(_scales, _last, ranges=POW2_RANGES, rounding=_rounding)
+for _name, _scales in (("pow2-msqe", "pow2_msqe_scales"), ("pow2-msqe-channel", "pow2_msqe_channel_scales")):
+    RECIPES[_name] = _recipe(_scales, ranges=POW2_RANGES)
+    RECIPES[f"{_name}+sum+bc"] = _recipe(_scales, BC, ranges=POW2_RANGES, rounding=SUMS)
 Progress = Callable[[str, int], None]
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from quant.msqe import msqe_exponent
 from quant.operations import FIXED_CODE, Operation
 from quant.passes.weight_scales import each_convolution, fit_exponent
 from quant.plan import Plan
@@ -36,6 +37,36 @@ def pow2_channel_scales(plan: Plan) -> None:
     """
     each_convolution(plan, lambda operation, ranges: channel_exponents(ranges, plan.options.weight_bits))
     _poolings(plan)
+
+
+def pow2_msqe_scales(plan: Plan) -> None:
+    """s_w = 2^k of least squared error over the layer's inliers (quant.msqe), which may clip; all n_c = 0."""
+    bits = plan.options.weight_bits
+
+    def choose(operation: Operation, ranges: np.ndarray) -> tuple[float, np.ndarray]:
+        return msqe_scale(operation.weight.ravel(), bits), np.zeros(len(ranges), np.uint8)
+
+    each_convolution(plan, choose)
+    _poolings(plan)
+
+
+def pow2_msqe_channel_scales(plan: Plan) -> None:
+    """2^k_c of least squared error over each output channel's inliers, as shifts n_c of the largest, at most 15."""
+    bits = plan.options.weight_bits
+
+    def choose(operation: Operation, ranges: np.ndarray) -> tuple[float, np.ndarray]:
+        own = [msqe_scale(channel.ravel(), bits) for channel in operation.weight[ranges > 0]]
+        shift = np.zeros(len(ranges), np.uint8)
+        shift[ranges > 0] = np.minimum(np.log2(max(own) / np.array(own)), 15)
+        return max(own), shift
+
+    each_convolution(plan, choose)
+    _poolings(plan)
+
+
+def msqe_scale(row: np.ndarray, bits: int) -> float:
+    """Real value of the left-aligned code 1 at the scale of `quant.msqe.msqe_exponent`."""
+    return math.ldexp(1.0, msqe_exponent(row, (1 << (bits - 1)) - 1) - (8 - bits))
 
 
 def channel_exponents(ranges: np.ndarray, bits: int) -> tuple[float, np.ndarray]:

@@ -1,0 +1,88 @@
+"""MSQE scales: least squares and line search against brute force, outliers, and networks that run."""
+
+import numpy as np
+import pytest
+
+from compiler.config import PRESETS
+from compiler.program import compile_network
+from quant.msqe import inliers, msqe_exponent, weighted_error
+from quant.passes.pow2_scales import msqe_scale
+from quant.recipe import execute, make_plan, quantize, recipe_passes
+from quant.sample_graphs import real_images, residual_network
+
+SCALES = ["pow2-msqe", "pow2-msqe-channel"]
+
+
+def drawn(seed):
+    generator = np.random.default_rng(seed)
+    draw = [generator.normal, generator.laplace, lambda size: generator.uniform(-1, 1, size)][seed % 3]
+    return draw(size=int(generator.integers(2, 300))) * 2.0 ** generator.uniform(-12, 6)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 6, 8])
+def test_the_exponent_is_that_of_brute_force(bits):
+    limit = (1 << (bits - 1)) - 1
+    for seed in range(300):
+        row = drawn(seed)
+        mask = np.abs(row) <= 2 * np.sqrt(np.mean((row - row.mean()) ** 2))
+
+        def error(k, row=row, mask=mask):
+            scale = 2.0**k
+            return np.sum(mask * (np.clip(np.rint(row / scale), -limit, limit) * scale - row) ** 2)
+
+        if row[mask].any():
+            best = min(range(-40, 20), key=error)
+            assert error(msqe_exponent(row, limit)) <= error(best) * (1 + 1e-12), seed
+
+
+def test_an_outlier_clips_and_does_not_decide():
+    row = np.append(np.random.default_rng(0).uniform(-1, 1, 500), 100.0)
+    assert len(inliers(row)) == 500
+    assert msqe_exponent(row, 7) == msqe_exponent(np.append(row[:-1], 1000.0), 7) == -3
+    assert weighted_error(inliers(row), 7, -3) < weighted_error(inliers(row), 7, 4)
+
+
+def test_rows_without_inliers_count_whole_and_equals_take_the_larger_scale():
+    assert msqe_exponent(np.full(9, 0.5), 7) == -1  # sigma is 0; 2^-1, -2 and -3 are all exact
+    assert msqe_exponent(np.array([0.0] * 50 + [8.0]), 1) == 3  # the only weight that is not 0 is an outlier
+    assert msqe_scale(np.full(9, 0.5), 4) == 2.0**-5  # left-aligned by 4 bits
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("recipe", SCALES)
+def test_the_networks_have_no_multiplier_and_the_engine_runs_them(recipe, bits):
+    for seed in range(3):
+        network = quantize(residual_network(seed), real_images(seed, 8, (3, 8, 8)), recipe=recipe, weight_bits=bits)
+        assert {layer.requantizer.multiplier for layer in network.layers} == {2**15}
+        assert compile_network(network, PRESETS["small"]).program
+
+
+@pytest.mark.parametrize("recipe", SCALES)
+def test_inliers_are_never_worse_than_without_clipping(recipe):
+    plain = recipe.replace("-msqe", "")
+    compared = 0
+    for seed in range(5):
+        plans = []
+        for name in (recipe, plain):
+            plans.append(make_plan(residual_network(seed), real_images(seed, 8, (3, 8, 8)), recipe=name, weight_bits=4))
+            execute(plans[-1], recipe_passes(name))
+        for operation in plans[0].operations:
+            if operation.kind == "conv":
+                ours, theirs = (_inlier_errors(plan, operation, recipe) for plan in plans)
+                assert (ours <= theirs * (1 + 1e-9)).all(), operation.name
+                compared += len(ours)
+    assert compared > 20
+
+
+def _inlier_errors(plan, operation, recipe):
+    weights = plan.codes[operation.name]
+    error = (weights.codes * weights.real_scale.reshape(-1, 1, 1, 1) - operation.weight) ** 2
+    if recipe.endswith("channel"):
+        pairs = zip(operation.weight, error, strict=True)
+        return np.array([_counted(weight, own) for weight, own in pairs])
+    return np.array([_counted(operation.weight, error)])
+
+
+def _counted(weight, error):
+    mask = np.abs(weight) <= 2 * weight.std()
+    return error[mask].sum() if weight[mask].any() else error.sum()
