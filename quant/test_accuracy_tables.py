@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from quant.accuracy import bars, plan, table
+from quant.accuracy import bars, plan, plots, table
 from quant.accuracy.cost import MULTIPLIERS
 from quant.accuracy.document import document, finder
 from quant.accuracy.measure import Measured
@@ -145,3 +145,20 @@ def test_every_row_of_the_plan_is_a_method_and_stands_once():
     for kind in plan.ROWS:
         methods = plan.methods(kind)
         assert len(set(methods)) == len(methods) > 5
+
+
+def test_plots_name_every_row_and_are_the_same_twice(tmp_path):
+    layers = {"a": 30.0, "b": 20.0}
+    methods = {Method("wes"): [result(layers=layers)], Method("wes", 4): [result([0], layers=layers, bytes=4.0)]}
+    found = rows(Made(methods), 0, list(methods))
+
+    def draw(folder):
+        plots.by_layer("made", found, folder / "layers.svg")
+        plots.by_cost([("W8A8", found[:1]), ("W4A8", found[1:])], folder / "cost.svg")
+        plots.by_bits([("made", found)], ["wes", "channelwise"], folder / "bits.svg")
+        plots.by_strength([(6.0, found[:1]), (12.0, found[:1])], ["wes"], folder / "stress.svg")
+        return {path.name: path.read_text() for path in sorted(folder.glob("*.svg"))}
+
+    shown = draw(tmp_path)
+    assert list(shown) == ["bits.svg", "cost.svg", "layers.svg", "stress.svg"]
+    assert all(">wes<" in text or ">wes W4A8<" in text for text in shown.values()) and shown == draw(tmp_path)

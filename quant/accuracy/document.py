@@ -15,8 +15,8 @@ by golden. Medians over the calibration draws, their range in brackets; no calib
 - "below float" is against the float network on the same images; "agrees with float" counts images with its class.
 - SQNR is that of the scores over all images.
 - "bytes/channel" is what hardware stores per output channel besides weights: the bias, and what the requantizer has for
-  each channel. A shift field is as wide as the network's largest shift needs. A 32-bit multiplier per channel is the
-  honest baseline.
+  each channel. A shift field is as wide as the network's largest shift needs (the engine's always has 4 bits). A
+  32-bit multiplier per channel is the honest baseline.
 - "engine" tells whether the engine runs the network.
 - "PTQ s" are processor seconds from the float network and its calibration images to the integer network.
 - "p against ORT" is McNemar's exact test against `ort-channel` at W8A8, on the same images and draws.
