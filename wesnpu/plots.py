@@ -11,10 +11,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wesnpu.plot_labels import groups, ranges, spread
 from wesnpu.report_data import Accuracy, Engine, LayerRun, Shifts
 
 WIDTH = 10.0  # inches; the page scales every plot to its own width
 ROW = 0.26  # inches per layer in plots with one row per layer
+SAME, CHARACTER, LINE = 3.0, 4.2, 9.0  # points: apart and yet one; a character's width and a line's height at size 7
 FEWEST_SHIFTS = 8  # columns of the heat map, more where they are used
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
@@ -87,6 +89,7 @@ def cycles(rows: Sequence[LayerRun]) -> str:
             left += values
         _layer_axis(axes, rows)
         axes.set_xlabel("cycles, each with its one cause")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.legend(ncols=5, fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return sink[0]
 
@@ -110,17 +113,38 @@ def roofline(rows: Sequence[LayerRun], engine: Engine) -> str:
     bend = engine.macs_per_cycle / engine.bytes_per_cycle
     span = np.geomspace(intensity.min() / 2, max(4 * bend, 2 * intensity.max()), 200)
     sink: list[str] = []
-    with _canvas("roofline", 4.5, sink) as axes:
+    with _canvas("roofline", 7.0, sink) as axes:
         roof = np.minimum(span * engine.bytes_per_cycle, engine.macs_per_cycle)
         axes.loglog(span, roof, color=COLOURS[2], label=f"{engine.macs_per_cycle} MAC, {engine.bytes_per_cycle} byte")
-        axes.loglog(intensity, reached, "o", color=COLOURS[0], alpha=0.7)
-        for number, x, y in zip(range(1, 1 + len(rows)), intensity, reached, strict=True):
-            axes.annotate(str(number), (x, y), fontsize=7, xytext=(4, -2), textcoords="offset points")
+        axes.loglog(intensity, reached, "o", color=COLOURS[0], alpha=0.7, markersize=5)
         axes.set(xlabel="MAC per byte of input, weights and output", ylabel="MAC per cycle")
+        axes.set(xlim=span[[0, -1]], ylim=(reached.min() / 2, 3 * engine.macs_per_cycle))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.legend(frameon=False, loc="lower right", title="roof per cycle")
+        _number_points(axes, intensity, reached)
     return sink[0]
 
 
+def _number_points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Every point's number from 1 beside it; points that lie on each other share a label."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # settles the layout, on which the distances depend
+    scale = 72 / figure.dpi
+    places = [(float(a) * scale, float(b) * scale) for a, b in axes.transData.transform(np.column_stack([x, y]))]
+    found = groups(places, SAME)
+    texts = [ranges([index + 1 for index in group]) for group in found]
+    anchors = [places[group[0]] for group in found]
+    centres = spread(anchors, [CHARACTER * len(text) + 2 for text in texts], LINE)
+    for (left, bottom), centre, text, group in zip(anchors, centres, texts, found, strict=True):
+        offset = centre[0] - left, centre[1] - bottom
+        axes.annotate(
+            text, (x[group[0]], y[group[0]]), xytext=offset, textcoords="offset points", fontsize=7, ha="center",
+            va="center", arrowprops={"arrowstyle": "-", "lw": 0.4, "color": COLOURS[6], "shrinkA": 0, "shrinkB": 2},
+        )
+
+
 def _layer_axis(axes: Axes, rows: Sequence[LayerRun]) -> None:
-    axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
+    axes.set_yticks(range(len(rows)), [f"{number}  {row.name}" for number, row in enumerate(rows, 1)], fontsize=8)
     axes.set_ylim(len(rows) - 0.4, -0.6)

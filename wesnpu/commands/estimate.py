@@ -88,9 +88,9 @@ def show(found: Estimate, engine: EngineConfig, mhz: float) -> None:
     """Print a row per layer, then the whole inference."""
     peak = engine.macs_per_cycle
     rows = [
-        (layer.name, f"{-(-layer.macs // peak):,}", f"{layer.cycles:,}", share(layer.macs, layer.cycles * peak),
-         bound(layer))
-        for layer in found.layers
+        (f"{number} {layer.name}", f"{-(-layer.macs // peak):,}", f"{layer.cycles:,}",
+         share(layer.macs, layer.cycles * peak), bound(layer))
+        for number, layer in enumerate(found.layers, 1)
     ]
     title = f"Predicted cycles on {engine.name}, {peak} MAC/cycle"
     console.table(title, ("layer", "ideal", "cycles", "utilization", "bound"), rows)
