@@ -192,6 +192,8 @@ def _check(layer: ConvLayer, config: EngineConfig, stride: tuple[int, int]) -> N
         raise WesnpuError(
             f"layer {layer.name}: requantizer {kind}: the engine runs ShiftScaler without half steps only"
         )
+    if layer.block_shift is not None:
+        raise WesnpuError(f"layer {layer.name}: block_shift (Eq. 8) is given: the engine has no sub-layer shifts")
     if layer.requantizer.guard_bits != config.guard_bits:
         raise WesnpuError(
             f"layer {layer.name}: G = {layer.requantizer.guard_bits}, "

@@ -1,4 +1,4 @@
-"""Exact bounds of the accumulator (Eq. 1), from the weights, the bias and the range of the input codes."""
+"""Exact bounds of the accumulator (Eq. 1 and 8), from the weights, the bias and the range of the input codes."""
 
 import numpy as np
 
@@ -6,7 +6,8 @@ import numpy as np
 def product_bounds(weight: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest sum of x * w per output channel for low <= x <= high, int64 (O,) each; both are reached.
 
-    weight: int8 (O, I, KH, KW). Every tap is taken as present, as it is: padding is fed with a code.
+    weight: integers (O, I, KH, KW), 2^d included (Eq. 8). Every tap is taken as present, as it is: padding
+    is fed with a code.
     """
     flat = weight.reshape(weight.shape[0], -1).astype(np.int64)
     positive, negative = np.maximum(flat, 0).sum(axis=1), np.minimum(flat, 0).sum(axis=1)

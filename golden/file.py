@@ -15,7 +15,7 @@ from golden.network import Network
 from golden.record import network_from_record, network_to_record
 
 FORMAT = "wesnpu-network"
-VERSION = 1
+VERSION = 2
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 HEADER, DIGEST = "header.npy", "sha256.npy"
 
@@ -39,10 +39,15 @@ def _digest(entries: dict[str, bytes]) -> str:
     return total.hexdigest()
 
 
+def needed_version(network: Network) -> int:
+    """The first format version that can hold the network: 2 where a layer has a block_shift (Eq. 8), else 1."""
+    return 2 if any(layer.block_shift is not None for layer in network.layers) else 1
+
+
 def encode_network(network: Network) -> bytes:
     """The bytes of the network's file; the same network always gives the same bytes."""
     record, arrays = network_to_record(network)
-    header = {"format": FORMAT, "version": VERSION, "network": record}
+    header = {"format": FORMAT, "version": needed_version(network), "network": record}
     try:
         text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         text.encode()
@@ -137,7 +142,10 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     _check_digest(path, entries)
     try:
         arrays = {name[:-4]: _read_array(data) for name, data in entries.items() if name not in (HEADER, DIGEST)}
-        return network_from_record(header["network"], arrays)
+        network = network_from_record(header["network"], arrays)
+        if needed_version(network) > header["version"]:
+            raise WesnpuError(f"version is {header['version']}: must be {needed_version(network)} for a block_shift")
+        return network
     except WesnpuError as error:
         raise WesnpuError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:

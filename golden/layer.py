@@ -8,6 +8,7 @@ from golden import check
 from golden.bounds import accumulator_bounds
 from golden.errors import WesnpuError
 from golden.requantize import INT32_MAX, INT32_MIN, RESIDUAL_MULTIPLIER_MAX, Requantizer
+from golden.sub_layer import checked_block_shift, shifted_weight
 
 KERNEL_MAX = 65535  # a global average pooling kernel may be as large as its image
 SIZE_MAX = 65535  # channels, height, width
@@ -36,7 +37,9 @@ class ConvLayer:
     w = code << (8 - weight_bits), weight_bits in 2, 3, 4, 6, 8.
     bias: int32 (O,), the input zero point folded in. padding: (top, left, bottom, right), each less than the kernel,
     fed with the input's zero point. stride: (vertical, horizontal). lo, hi: the clamp of Eq. 6 in output codes,
-    -128 <= lo <= hi <= 127. Arrays are copied and made read-only. WesnpuError names the layer and the field.
+    -128 <= lo <= hi <= 127. block_shift: d of Eq. 8, uint8 (O, blocks) in 0..3, dense layers only, or None for all 0;
+    the I inputs are cut into that many blocks of ceil(I / blocks) channels, the last may have fewer. Arrays are copied
+    and made read-only. WesnpuError names the layer and the field.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ConvLayer:
     hi: int
     residual: Residual | None = None
     weight_bits: int = 8
+    block_shift: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check.text("layer name", self.name)
@@ -78,6 +82,10 @@ class ConvLayer:
             raise WesnpuError(f"weight_bits is {self.weight_bits!r}: must be one of {WEIGHT_BITS}")
         if np.any(self.weight & ((1 << (8 - self.weight_bits)) - 1)):
             raise WesnpuError(f"weight is not left-aligned: must be multiples of {1 << (8 - self.weight_bits)}")
+        if self.block_shift is not None:
+            if self.depthwise:
+                raise WesnpuError("block_shift is given: must be None in a depthwise layer, which has one input")
+            put(self, "block_shift", checked_block_shift(self.block_shift, self.channels, self.weight.shape[1]))
 
     def _check_scalars(self) -> None:
         put = object.__setattr__
@@ -117,6 +125,11 @@ class ConvLayer:
         """Number of input channels."""
         return int(self.weight.shape[0] if self.depthwise else self.weight.shape[1])
 
+    @property
+    def accumulator_weight(self) -> np.ndarray:
+        """What one input code counts in the accumulator: `weight`, times 2^d (int16) where there is a block_shift."""
+        return shifted_weight(self.weight, self.block_shift)
+
     def output_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(O, HO, WO) for an input of this size: HO = floor((H + top + bottom - KH) / stride) + 1, WO likewise.
 
@@ -130,8 +143,8 @@ class ConvLayer:
         return self.channels, rows // self.stride[0] + 1, columns // self.stride[1] + 1
 
     def check_accumulator(self, low: int, high: int) -> None:
-        """WesnpuError unless every accumulator of input codes in low..high fits int32 (Eq. 1)."""
-        smallest, largest = accumulator_bounds(self.weight, self.bias, low, high)
+        """WesnpuError unless every accumulator of input codes in low..high fits int32 (Eq. 1, 8)."""
+        smallest, largest = accumulator_bounds(self.accumulator_weight, self.bias, low, high)
         bad = np.flatnonzero((smallest < INT32_MIN) | (largest > INT32_MAX))
         if bad.size:
             c = int(bad[0])

@@ -38,10 +38,11 @@ def groups(layer: ConvLayer, bias: np.ndarray, codes: tuple[int, int], factor: n
     factor: float64 (O,), multiplies every row: a power of two, or three times one.
     """
     numerator = np.where(np.frexp(factor)[0] == 0.75, 3, 1)  # in units of the power of two: 3 for a half-step
-    products = partial_sum_bound(layer.weight, np.zeros_like(bias), *codes) * numerator
-    total = partial_sum_bound(layer.weight, bias, *codes) * numerator
+    weight = layer.accumulator_weight  # Eq. 8: 2^d is folded in, and the bound is that of the folded weights
+    products = partial_sum_bound(weight, np.zeros_like(bias), *codes) * numerator
+    total = partial_sum_bound(weight, bias, *codes) * numerator
     wide, late = products >= EXACT[np.float32], total >= EXACT[np.float32]
-    flat = layer.weight.reshape(layer.channels, -1).astype(np.float64)
+    flat = weight.reshape(layer.channels, -1).astype(np.float64)
     matrix = np.concatenate([flat, np.where(late & ~wide, 0, bias)[:, None]], axis=1) * factor[:, None]
     made = []
     for dtype, chosen in ((np.float32, ~wide), (np.float64, wide)):

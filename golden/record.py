@@ -67,6 +67,8 @@ def _layer_to_record(layer: ConvLayer, prefix: str, arrays: Arrays) -> dict[str,
     narrow = layer.weight_bits < 8
     arrays[f"{prefix}.weight"] = pack_weights(layer.weight, layer.weight_bits) if narrow else layer.weight
     arrays[f"{prefix}.bias"] = _little_endian(layer.bias)
+    if layer.block_shift is not None:
+        arrays[f"{prefix}.block_shift"] = layer.block_shift
     residual = layer.residual and {"tensor": layer.residual.tensor, "multiplier": layer.residual.multiplier}
     return {
         "name": layer.name,
@@ -93,6 +95,8 @@ def _layer_from_record(record: dict[str, Any], prefix: str, arrays: Arrays) -> C
     elif weight.shape != shape:
         raise WesnpuError(f"array {prefix}.weight has shape {weight.shape}: must be {shape}")
     values["requantizer"] = _requantizer_from_record(values["requantizer"], prefix, arrays)
+    if f"{prefix}.block_shift" in arrays:
+        values["block_shift"] = _take(arrays, f"{prefix}.block_shift")
     values["residual"] = Residual(**values["residual"]) if values["residual"] else None
     return ConvLayer(**values, weight=weight, bias=bias)
 

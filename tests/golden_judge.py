@@ -1,4 +1,4 @@
-"""The judge of golden: Eq. 1..7 once more, in Python's unbounded integers and fractions, one number at a time.
+"""The judge of golden: Eq. 1..8 once more, in Python's unbounded integers and fractions, one number at a time.
 
 It shares no code with golden and uses no NumPy arithmetic, so that neither widths nor broadcasting can hide an error.
 """
@@ -13,18 +13,28 @@ HALF = Fraction(1, 2)
 
 
 def accumulator(layer: ConvLayer, x: list, zero_point: int, channel: int, row: int, column: int) -> int:
-    """Eq. 1 of one output; x: nested lists (C, H, W) of ints."""
+    """Eq. 1 (8 where the layer has block shifts) of one output; x: nested lists (C, H, W) of ints."""
     (sv, sh), (top, left, _, _) = layer.stride, layer.padding
     weight = layer.weight[channel].tolist()
     total = int(layer.bias[channel])
+    exponents = [0] * len(weight) if layer.block_shift is None else input_exponents(layer, channel)
     for k, plane in enumerate(weight):
         source = x[channel if layer.depthwise else k]
         for i, line in enumerate(plane):
             for j, w in enumerate(line):
                 r, c = row * sv + i - top, column * sh + j - left
                 inside = 0 <= r < len(source) and 0 <= c < len(source[0])
-                total += w * (source[r][c] if inside else zero_point)
+                total += 2 ** exponents[k] * w * (source[r][c] if inside else zero_point)
     return total
+
+
+def input_exponents(layer: ConvLayer, channel: int) -> list[int]:
+    """d of Eq. 8 for every input channel: blocks of equal length from the first on, the last may be shorter."""
+    row, inputs = layer.block_shift[channel].tolist(), layer.weight.shape[1]
+    length = 1
+    while length * len(row) < inputs:
+        length += 1
+    return [row[k // length] for k in range(inputs)]
 
 
 def shifted(acc: int, shift: int, half_step: int, guard_bits: int, *, saturate: bool = True) -> int:

@@ -5,6 +5,7 @@ import numpy as np
 from golden.bounds import product_bounds
 from golden.network import ConvLayer, Network, Residual, Tensor
 from golden.requantize import INT32_MAX, INT32_MIN, ShiftScaler
+from golden.sub_layer import shifted_weight
 
 
 def _choose(rng: np.random.Generator, *values: int) -> int:
@@ -33,6 +34,14 @@ def random_scaler(rng: np.random.Generator, channels: int, guard_bits: int) -> S
     )
 
 
+def random_block_shift(rng: np.random.Generator, channels: int, inputs: int) -> np.ndarray | None:
+    """d of Eq. 8 for a random number of blocks, all 0 and all 3 included; often none."""
+    blocks = _choose(rng, *(n for n in range(1, inputs + 1) if -(-inputs // -(-inputs // n)) == n))
+    if rng.random() < 0.6:
+        return None
+    return np.clip(rng.integers(-1, 5, (channels, blocks)), 0, 3).astype(np.uint8)
+
+
 def _layer(rng: np.random.Generator, source: Tensor, codes: tuple[int, int], guard_bits: int, *, second: bool) -> tuple:
     """(layer, output tensor); the second layer keeps its input's shape and may have its input as residual operand."""
     depthwise = bool(rng.random() < 0.5)
@@ -58,13 +67,14 @@ def _layer(rng: np.random.Generator, source: Tensor, codes: tuple[int, int], gua
     if second and rng.random() < 0.7:
         residual = Residual(source.name, _choose(rng, 0, 1, 2**15, int(rng.integers(2**15))))
     name = "z" if second else "y"
+    block_shift = None if depthwise else random_block_shift(rng, *shape[:2])
     layer = ConvLayer(
         name=f"to_{name}",
         input=source.name,
         output=name,
         depthwise=depthwise,
         weight=weight,
-        bias=random_bias(rng, weight, (low, high)),
+        bias=random_bias(rng, shifted_weight(weight, block_shift), (low, high)),
         stride=(1, 1) if second else (_choose(rng, 1, 2, 3), _choose(rng, 1, 2, 3)),
         padding=(top, left, bottom, right),
         requantizer=random_scaler(rng, channels, guard_bits),
@@ -72,6 +82,7 @@ def _layer(rng: np.random.Generator, source: Tensor, codes: tuple[int, int], gua
         hi=hi,
         residual=residual,
         weight_bits=bits,
+        block_shift=block_shift,
     )
     return layer, Tensor(name, *layer.output_shape(source.height, source.width), 0.1, zero_point)
 

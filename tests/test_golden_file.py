@@ -167,7 +167,7 @@ def header_bytes(path: Path, change: object) -> bytes:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda h: h.update(version=2), "format version 2, made by a newer wesnpu: this one reads 1..1"),
+        (lambda h: h.update(version=3), "format version 3, made by a newer wesnpu: this one reads 1..2"),
         (lambda h: h.update(version="1"), "version is '1'"),
         (lambda h: h.update(format="other"), "not a wesnpu network file"),
         (lambda h: h["network"].update(guard_bits=5), "must be 5, as the network"),

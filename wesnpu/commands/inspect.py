@@ -67,7 +67,7 @@ def row(network: Network, layer: ConvLayer) -> tuple[str, ...]:
     target = network.tensors[layer.output]
     kind = "depthwise" if layer.depthwise else "dense"
     window = f"{kind} {layer.kernel[0]}x{layer.kernel[1]}{' +residual' if layer.residual else ''}"
-    low, high = accumulator_bounds(layer.weight, layer.bias, *network.codes_read(layer))
+    low, high = accumulator_bounds(layer.accumulator_weight, layer.bias, *network.codes_read(layer))
     bits = max(int(high.max()), -int(low.min()) - 1, 1).bit_length() + 1
     clamp = f"{layer.lo}..{layer.hi}"
     multiplier, exponent, shifts = requantization(layer.requantizer)
