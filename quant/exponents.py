@@ -67,7 +67,7 @@ def best_ratio(weight: np.ndarray, weights: WeightCodes) -> float:
 
 def squared_error(weight: np.ndarray, weights: WeightCodes) -> float:
     """Sum over all weights of the squared difference from their codes' real values."""
-    return float(np.square(weights.codes * weights.real_scale.reshape(-1, 1, 1, 1) - weight).sum())
+    return float(np.square(weights.real - weight).sum())
 
 
 def _weights(plan: Plan, operation: Operation, index: int) -> Place:

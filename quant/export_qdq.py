@@ -67,6 +67,8 @@ class _Writer:
         return self._clamp(layer, value)
 
     def _weight(self, layer: ConvLayer) -> str:
+        if layer.block_shift is not None:
+            raise WesnpuError(f"layer {layer.name!r}: ordinary QDQ has no block_shift (Eq. 8)")
         scales = real_weight_scale(self.network, layer).astype(np.float32)
         names = [
             self.constant(f"{layer.name}:weight", layer.weight),

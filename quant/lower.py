@@ -25,6 +25,7 @@ def lower_layer(plan: Plan, operation: Operation) -> ConvLayer:
     return ConvLayer(
         operation.name, operation.input, operation.output, operation.depthwise, weights.codes, bias, operation.stride,
         operation.padding, _requantizer(plan, operation, bias), lo, hi, residual, weights.bits,
+        weights.block_shift,
     )
 
 
@@ -32,7 +33,7 @@ def integer_bias(plan: Plan, operation: Operation) -> np.ndarray:
     """b_c int32 (O,): the real bias in units of s_x s_w 2^-n_c, half to even, less z_x times the sum of the weights."""
     weights, source = plan.codes[operation.name], plan.scales[operation.input]
     unit = source.scale * weights.real_scale
-    sums = weights.codes.reshape(len(unit), -1).sum(axis=1, dtype=np.int64)
+    sums = weights.accumulator_codes.reshape(len(unit), -1).sum(axis=1, dtype=np.int64)
     bias = np.rint(plan.bias(operation) / unit) - source.zero_point * sums
     bad = np.flatnonzero((bias < INT32_MIN) | (bias > INT32_MAX))
     if bad.size:

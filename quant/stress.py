@@ -102,7 +102,7 @@ def quantized_weights(plan: Plan) -> Graph:
     for node in graph.nodes:
         if isinstance(node, Conv):
             codes = plan.codes[kept[node.name].name]
-            node.weight = codes.codes * codes.real_scale[:, None, None, None]
+            node.weight = codes.real
     return graph
 
 

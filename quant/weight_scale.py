@@ -24,7 +24,10 @@ def real_multiplier(layer: ConvLayer) -> np.ndarray:
 
 
 def real_weight_scale(network: Network, layer: ConvLayer) -> np.ndarray:
-    """Real value of weight code 1 per output channel, float64 (O,): m_c s_y / s_x; 1 where the multiplier is 0."""
+    """Real value of weight code 1 per output channel, float64 (O,): m_c s_y / s_x; 1 where the multiplier is 0.
+
+    With block shifts (Eq. 8) it is that of the blocks with d = 0.
+    """
     ratio = network.tensors[layer.output].scale / network.tensors[layer.input].scale
     multiplier = real_multiplier(layer)
     return np.where(multiplier > 0, multiplier * ratio, 1.0)

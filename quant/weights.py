@@ -7,6 +7,7 @@ import numpy as np
 
 from golden.bounds import product_bounds
 from golden.requantize import INT32_MAX, INT32_MIN, SHIFT_MAX
+from golden.sub_layer import input_shifts, shifted_weight
 
 WEIGHT_MAX = 127
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
@@ -17,7 +18,8 @@ class WeightCodes:
     """codes int8 like the weight, left-aligned to `bits`; real weight = real_scale * code per output channel.
 
     scale: the layer scale s_w. shift: n_c uint8 (O,). channel_scale: float64 (O,), replaces scale and shift in the
-    channel-wise baseline, else None.
+    channel-wise baseline, else None. group: output channels in a row that share n_c, the last group may be smaller.
+    block_shift: d of Eq. 8, uint8 (O, blocks), by which a block of input channels is coarser than real_scale, or None.
     """
 
     codes: np.ndarray
@@ -25,6 +27,26 @@ class WeightCodes:
     shift: np.ndarray
     channel_scale: np.ndarray | None = None
     bits: int = 8
+    group: int = 1
+    block_shift: np.ndarray | None = None
+
+    @property
+    def unit(self) -> np.ndarray:
+        """Real value of code 1 for every weight, float64 (O, 1, 1, 1), or (O, I, 1, 1) with block shifts."""
+        scale = self.real_scale[:, None, None, None]
+        if self.block_shift is None:
+            return scale
+        return np.ldexp(scale, input_shifts(self.block_shift, self.codes.shape[1])[:, :, None, None])
+
+    @property
+    def accumulator_codes(self) -> np.ndarray:
+        """The codes in units of real_scale: 2^d codes (Eq. 8), int16, or the codes themselves (int8)."""
+        return shifted_weight(self.codes, self.block_shift)
+
+    @property
+    def real(self) -> np.ndarray:
+        """The real weights that the codes stand for, float64 like the weight."""
+        return self.codes * self.unit
 
     @property
     def real_scale(self) -> np.ndarray:
@@ -64,15 +86,19 @@ def layer_scale(largest: float, bits: int) -> float:
 
 
 def rounded(weight: np.ndarray, real_scale: np.ndarray, bits: int) -> np.ndarray:
-    """The nearest codes (halves to even), clipped to the grid and left-aligned, int8."""
+    """The nearest codes (halves to even), clipped to the grid and left-aligned, int8.
+
+    real_scale: of every channel, (O,), or of every weight, broadcast over (O, I, KH, KW).
+    """
     step, limit = 1 << (8 - bits), (1 << (bits - 1)) - 1
-    code = np.rint(weight / (real_scale.reshape(-1, 1, 1, 1) * step))
+    unit = real_scale.reshape(-1, 1, 1, 1) if real_scale.ndim == 1 else real_scale
+    code = np.rint(weight / (unit * step))
     return (np.clip(code, -limit, limit) * step).astype(np.int8)
 
 
 def recode(weight: np.ndarray, weights: WeightCodes) -> WeightCodes:
     """The same scales and shifts with the codes rounded anew from the real weight."""
-    return replace(weights, codes=rounded(weight, weights.real_scale, weights.bits))
+    return replace(weights, codes=rounded(weight, weights.unit, weights.bits))
 
 
 def accumulator_excess(
@@ -84,6 +110,6 @@ def accumulator_excess(
     and of negative weights times the input range less its zero point, which is what the folded accumulator reaches.
     """
     low, high = min(codes[0], zero_point) - zero_point, max(codes[1], zero_point) - zero_point
-    smallest, largest = product_bounds(weights.codes, low, high)
+    smallest, largest = product_bounds(weights.accumulator_codes, low, high)
     real = bias / (input_scale * weights.real_scale)
     return (headroom * (np.ceil(real) + largest) > INT32_MAX) | (headroom * (np.floor(real) + smallest) < INT32_MIN)

@@ -4,10 +4,11 @@ import numpy as np
 
 from golden.channel_multiplier import ChannelMultiplier
 from golden.errors import WesnpuError
-from golden.network import Network
+from golden.network import ConvLayer, Network
 from golden.requantize import MULTIPLIER_MIN, ShiftScaler
 
 BIAS_BITS = 32
+BLOCK_SHIFT_BITS = 2  # d of Eq. 8
 CHANNEL_SHIFT_BITS = 6  # k_c of Eq. 9, up to 54
 #: Kinds of multiplier behind the accumulator, cheapest first.
 MULTIPLIERS = (
@@ -25,6 +26,7 @@ def channel_bytes(network: Network) -> float:
     bits = channels = 0
     for layer in network.layers:
         bits += layer.channels * (BIAS_BITS + _requantizer_bits(layer.requantizer, largest.bit_length()))
+        bits += 0 if layer.block_shift is None else BLOCK_SHIFT_BITS * layer.block_shift.size
         channels += layer.channels
     return bits / channels / 8
 
@@ -35,10 +37,13 @@ def multiplier_kind(network: Network) -> str:
 
 
 def runs_on_engine(network: Network) -> bool:
-    """Whether every requantizer is one that the engine has: the shift scaler without half steps."""
-    return all(
-        isinstance(layer.requantizer, ShiftScaler) and layer.requantizer.half_step is None for layer in network.layers
-    )
+    """Whether every layer is one that the engine has: the shift scaler without half steps, no block shifts."""
+    return all(_engine_has(layer) for layer in network.layers)
+
+
+def _engine_has(layer: ConvLayer) -> bool:
+    requantizer = layer.requantizer
+    return isinstance(requantizer, ShiftScaler) and requantizer.half_step is None and layer.block_shift is None
 
 
 def _shift(requantizer: object) -> np.ndarray:

@@ -24,5 +24,5 @@ def analytic_bias_correction(plan: Plan) -> None:
 def rounding_error_mean(plan: Plan, operation: Operation, mean: np.ndarray) -> np.ndarray:
     """(W_q - W) E[x] per output channel, float64 (O,); mean: E[x] (I,). Borders count like the inside."""
     weights = plan.codes[operation.name]
-    error = (weights.codes * weights.real_scale[:, None, None, None] - operation.weight).sum(axis=(2, 3))
+    error = (weights.real - operation.weight).sum(axis=(2, 3))
     return error[:, 0] * mean if operation.depthwise else error @ mean

@@ -47,7 +47,7 @@ def before_clamp_mean(plan: Plan, operation: Operation, runner: TensorMeans) -> 
     layer = lower_layer(plan, operation)
     source = plan.scales[operation.input]
     taps = tap_means(layer, runner.mean(operation.input) - source.zero_point, runner.shape(operation.output))
-    products = layer.weight * taps
+    products = layer.accumulator_weight * taps
     scale = source.scale * plan.codes[operation.name].real_scale
     mean = plan.bias(operation) + scale * products.sum(axis=(1, 2, 3))
     if operation.residual is not None:

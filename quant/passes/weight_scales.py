@@ -1,6 +1,7 @@
 """Weight scales: layer-wise, channel-wise, and the weight equalizing shift (WES, arXiv 2008.05767)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,11 +52,11 @@ def _note_saturated(plan: Plan) -> None:
 def channelwise_scales(plan: Plan) -> None:
     """One float scale per output channel, which needs a multiplier per channel: the baseline, not the engine's."""
     for operation in plan.operations:
-        ranges, bits = _ranges(operation), plan.options.weight_bits
+        ranges, bits = checked_ranges(operation), plan.options.weight_bits
         if operation.kind != "conv":
-            _fixed(plan, operation)
+            fixed_code(plan, operation)
             continue
-        fallback = _dead_scale(plan, operation)
+        fallback = dead_scale(plan, operation)
         scale = np.where(ranges > 0, ranges / largest_code(bits), fallback)
         codes = rounded(operation.weight, scale, bits)
         plan.codes[operation.name] = WeightCodes(codes, 1.0, np.zeros(len(ranges), np.uint8), scale, bits)
@@ -70,43 +71,50 @@ def each_convolution(plan: Plan, choose: Callable[[Operation, np.ndarray], tuple
     """choose: layer scale and shifts of a convolution that is not all zero, from its channels' ranges."""
     for operation in plan.operations:
         if operation.kind != "conv":
-            _fixed(plan, operation)
+            fixed_code(plan, operation)
             continue
-        ranges, bits = _ranges(operation), plan.options.weight_bits
-        scale, shift = _dead_scale(plan, operation), np.zeros(len(ranges), np.uint8)
+        ranges, bits = checked_ranges(operation), plan.options.weight_bits
+        scale, shift = dead_scale(plan, operation), np.zeros(len(ranges), np.uint8)
         if ranges.any():
             scale, shift = choose(operation, ranges)
-        shift = _limited(plan, operation, shift)
+        shift = limited(plan, operation, shift)
         weights = WeightCodes(np.zeros(operation.weight.shape, np.int8), scale, shift, None, bits)
         plan.codes[operation.name] = recode(operation.weight, weights)
         fit_exponent(plan, operation)
         fit_bias(plan, operation, HEADROOM)
 
 
-def _ranges(operation: Operation) -> np.ndarray:
+def checked_ranges(operation: Operation) -> np.ndarray:
+    """max|W_c| per output channel, float64 (O,); WesnpuError for weights or biases that are no finite numbers."""
     for what, values in (("weight", operation.weight), ("bias", operation.bias)):
         if values.size == 0 or not np.isfinite(values).all():
             raise WesnpuError(f"layer {operation.name!r}: {what} is empty, NaN or infinite: must be finite numbers")
     return channel_ranges(operation.weight)
 
 
-def _limited(plan: Plan, operation: Operation, shift: np.ndarray) -> np.ndarray:
+def limited(plan: Plan, operation: Operation, shift: np.ndarray) -> np.ndarray:
+    """The shifts, lowered to what an earlier round of the re-check allows."""
     limit = plan.shift_limits.get(operation.name)
     return shift if limit is None else np.minimum(shift, limit)
 
 
-def _dead_scale(plan: Plan, operation: Operation) -> float:
+def dead_scale(plan: Plan, operation: Operation) -> float:
     """Scale of weights that are all zero: m = 2^-8, fine enough for the bias that is left."""
     return plan.scales[operation.output].scale / plan.scales[operation.input].scale * 2.0**-8
 
 
-def _fixed(plan: Plan, operation: Operation) -> None:
+def fixed_code(plan: Plan, operation: Operation) -> None:
     """Poolings and identities: code 64 for their one weight value, less where m would be too small."""
     scale = float(operation.weight.flat[0]) / FIXED_CODE
     shift = np.zeros(operation.weight.shape[0], np.uint8)
     weights = WeightCodes(np.zeros(operation.weight.shape, np.int8), scale, shift, None, plan.options.weight_bits)
     plan.codes[operation.name] = recode(operation.weight, weights)
     fit_exponent(plan, operation)
+
+
+def of_group(channels: np.ndarray, group: int) -> np.ndarray:
+    """Whether any channel of each one's group is marked, bool (O,)."""
+    return np.repeat(np.add.reduceat(channels, np.arange(0, len(channels), group)) > 0, group)[: len(channels)]
 
 
 def fit_exponent(plan: Plan, operation: Operation) -> None:
@@ -135,6 +143,7 @@ def fit_bias(plan: Plan, operation: Operation, headroom: int) -> int:
         )
         if not excess.any():
             break
+        excess = of_group(excess, weights.group)
         changed |= excess
         plan.codes[operation.name] = recode(operation.weight, _coarser(weights, excess))
     if changed.any():
@@ -146,8 +155,11 @@ def _coarser(weights: WeightCodes, channels: np.ndarray) -> WeightCodes:
     """Half the resolution on those channels: one shift less, or twice the scale; others keep their real scale."""
     if weights.channel_scale is not None:
         scale = np.where(channels, 2 * weights.channel_scale, weights.channel_scale)
-        return WeightCodes(weights.codes, weights.scale, weights.shift, scale, weights.bits)
+        return replace(weights, channel_scale=scale)
+    block_shift = weights.block_shift
+    if block_shift is not None:  # coarser blocks keep their scale
+        block_shift = np.where(channels[:, None] & (block_shift > 0), block_shift - 1, block_shift).astype(np.uint8)
     if (weights.shift[channels] > 0).all():
-        return WeightCodes(weights.codes, weights.scale, weights.shift - channels, None, weights.bits)
+        return replace(weights, shift=weights.shift - channels, block_shift=block_shift)
     shift = np.where(channels, weights.shift, np.minimum(weights.shift + 1, 15)).astype(np.uint8)
-    return WeightCodes(weights.codes, 2 * weights.scale, shift, None, weights.bits)
+    return replace(weights, scale=2 * weights.scale, shift=shift, block_shift=block_shift)
