@@ -27,6 +27,7 @@ from quant.passes.bias_correction import bias_correction
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.data_free_ranges import data_free_ranges
 from quant.passes.dead_channels import zero_dead_channels
+from quant.passes.equalize_where_needed import equalize_where_needed
 from quant.passes.pow2_scales import (
     pow2_activation_scales,
     pow2_channel_scales,
@@ -47,7 +48,7 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
         activation_ranges, data_free_ranges, fuse_additions, tie_residual_scales, layerwise_scales, wes_scales,
         wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
         analytic_bias_correction, recheck, pow2_activation_scales, pow2_scales, pow2_channel_scales, rapq,
-        pow2_msqe_scales, pow2_msqe_channel_scales,
+        pow2_msqe_scales, pow2_msqe_channel_scales, equalize_where_needed,
     )
 }
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
@@ -92,6 +93,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "channelwise+bc": _recipe("channelwise_scales", BC),
     "channelwise+sum": _recipe("channelwise_scales", rounding=SUMS),
     "channelwise+cle+bc": _recipe("channelwise_scales", BC, first=CLE),
+    "auto": _recipe("wes_scales", BC, first=("equalize_where_needed",), rounding=SUMS),
 }
 for _name, _scales in (("pow2", "pow2_scales"), ("pow2-channel", "pow2_channel_scales")):
     for _sum, _rounding in (("", "round_weights"), ("+sum", SUMS)):

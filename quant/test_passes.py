@@ -102,7 +102,7 @@ def test_the_float_model_that_calibrates_is_the_graph():
     assert all(np.abs(theirs[name] - ours[name]).max() < 1e-4 for name in wanted)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "auto"])
 def test_recipes_state_the_order_of_their_passes(recipe):
     scales, *options = recipe.split("+")
     first = {"cle": ["cross_layer_equalization"], "cle2": ["cross_layer_equalization_pow2"]}
