@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from golden.errors import WesnpuError
+from golden.files import UNFINISHED
 from golden.network import Network
 from golden.record import network_from_record, network_to_record
 
@@ -18,6 +20,7 @@ FORMAT = "wesnpu-network"
 VERSION = 2
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 HEADER, DIGEST = "header.npy", "sha256.npy"
+ENTRY_BYTES, END_BYTES = 30 + 46, 22  # of the archive besides data and names: an entry with its line in the directory
 
 
 def _array_bytes(array: np.ndarray) -> bytes:
@@ -73,7 +76,7 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> None:
     path, data = Path(path), encode_network(network)
     if path.exists() and not path.is_file():
         raise WesnpuError(f"{path}: cannot be written: it is a folder or a device")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{UNFINISHED}{path.name}.{os.getpid()}")
     try:
         try:
             with open(temporary, "xb") as file:
@@ -134,12 +137,31 @@ def _check_digest(path: Path, entries: dict[str, bytes]) -> None:
         raise WesnpuError(f"{path}: damaged or changed: its content does not match its SHA-256")
 
 
+def _check_size(path: Path, entries: dict[str, bytes]) -> None:
+    """WesnpuError unless the file is as long as its entries, their directory and its end make it."""
+    expected = sum(len(data) + ENTRY_BYTES + 2 * len(name.encode()) for name, data in entries.items()) + END_BYTES
+    if (size := path.stat().st_size) != expected:
+        raise WesnpuError(f"{path}: damaged: it has {size} bytes, its entries make {expected}")
+
+
+def _in_words(error: Exception) -> str:
+    """What is wrong with the values of a header, from the error met in using them."""
+    if isinstance(error, KeyError):
+        return f"field {error} is missing"
+    if found := re.search(r"unexpected keyword argument ('\w+')", str(error)):
+        return f"field {found[1]} is unknown"
+    if found := re.search(r"missing \d+ required .*?(: .*)", str(error)):
+        return f"fields are missing{found[1]}"
+    return str(error) if isinstance(error, ValueError) else "a value of the header has a wrong type"
+
+
 def load_network(path: str | os.PathLike[str]) -> Network:
     """Read and validate a network; WesnpuError for a missing, foreign, truncated, changed or newer file."""
     path = Path(path)
     entries = _read_entries(path)
     header = _read_header(path, entries)
     _check_digest(path, entries)
+    _check_size(path, entries)
     try:
         arrays = {name[:-4]: _read_array(data) for name, data in entries.items() if name not in (HEADER, DIGEST)}
         network = network_from_record(header["network"], arrays)
@@ -149,4 +171,4 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     except WesnpuError as error:
         raise WesnpuError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
-        raise WesnpuError(f"{path}: not valid: {type(error).__name__}: {error}") from None
+        raise WesnpuError(f"{path}: not valid: {_in_words(error)}") from None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from golden.errors import WesnpuError
 
+UNFINISHED = ".unfinished."  # begins the name of a file that is being written; a killed run may leave one
+
 
 def check_output(path: Path, *sources: Path) -> None:
     """Refuse early, before any work, a path that no file can be put at or that is one of `sources`; WesnpuError."""
@@ -33,7 +35,7 @@ def make_whole(path: Path, write: Callable[[Path], object]) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{UNFINISHED}{path.stem}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         write(temporary)

@@ -1,6 +1,7 @@
 """Sets of images with labels: a folder, one picture or an .npz file; what cannot be read is named and counted."""
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -8,13 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from golden.errors import WesnpuError
 from golden.network import Preprocessing
 from quant.preprocess import pixels
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff", ".webp"))
+
+UNREADABLE = (
+    OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error,
+)  # what Pillow raises for damaged files
 
 
 @dataclass
@@ -76,12 +81,19 @@ class ImageSet:
                 return Image.fromarray(source)
             with Image.open(source) as image:
                 image.load()
-                if image.mode[0] in "IF":
-                    raise ValueError(f"mode {image.mode}, more than 8 bits per channel")
-                return image
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                return _upright(image)
+        except UNREADABLE as error:
             self.unreadable.append((name, " ".join(str(error).replace(f" {str(source)!r}", "").split())))
             return None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture as a viewer shows it, turned as its EXIF orientation says; ValueError where that is not defined."""
+    if image.mode[0] in "IF":
+        raise ValueError(f"mode {image.mode}, more than 8 bits per channel")
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] != 255:
+        raise ValueError("some pixels are transparent, so their colour depends on a background")
+    return ImageOps.exif_transpose(image)
 
 
 def open_images(

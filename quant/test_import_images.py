@@ -162,3 +162,27 @@ def test_the_shorter_side_is_resized(tmp_path):
     with Image.open(tmp_path / "a.png") as image:
         expected = np.asarray(image.resize((12, 8), Image.Resampling.BILINEAR))
         assert np.array_equal(pixels(image, how).transpose(1, 2, 0), expected)
+
+
+def test_a_picture_is_turned_as_its_exif_orientation_says(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 9), dtype=np.uint8)
+    turned = Image.fromarray(pixels)
+    exif = turned.getexif()
+    exif[0x0112] = 6  # the camera was turned: to be shown a quarter turn clockwise
+    turned.save(tmp_path / "0.png", exif=exif)
+    how = Preprocessing(9, 6, "L")
+    images, _ = open_images(tmp_path, how).read()
+    assert np.array_equal(images[0, 0], np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_pixels_are_refused_and_opaque_ones_taken(mode, tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (8, 8, len(mode)), dtype=np.uint8)
+    pixels[..., -1] = 255
+    Image.fromarray(pixels, mode).save(tmp_path / "0.png")
+    pixels[3, 4, -1] = 254
+    Image.fromarray(pixels, mode).save(tmp_path / "1.png")
+    found = open_images(tmp_path, Preprocessing(8, 8, "RGB"))
+    images, indices = found.read()
+    assert indices == [0] and np.array_equal(images[0, 0], pixels[..., 0])
+    assert found.unreadable == [("1.png", "some pixels are transparent, so their colour depends on a background")]

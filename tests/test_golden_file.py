@@ -171,8 +171,9 @@ def header_bytes(path: Path, change: object) -> bytes:
         (lambda h: h.update(version="1"), "version is '1'"),
         (lambda h: h.update(format="other"), "not a wesnpu network file"),
         (lambda h: h["network"].update(guard_bits=5), "must be 5, as the network"),
-        (lambda h: h["network"].pop("guard_bits") and h["network"].update(guard=1), "not valid"),
-        (lambda h: h["network"].pop("tensors"), "not valid"),
+        (lambda h: h["network"].pop("guard_bits") and h["network"].update(guard=1), "field 'guard' is unknown"),
+        (lambda h: h["network"].pop("tensors"), "not valid: field 'tensors' is missing"),
+        (lambda h: h["network"]["tensors"][0].pop("scale"), "not valid: fields are missing: 'scale'"),
         (lambda h: h["network"]["layers"][1].update(stride=[0, 1]), "stride[0] is 0"),
         (lambda h: h["network"]["layers"][1].update(input="x9"), "'x9' is read before"),
         (lambda h: h["network"]["layers"][0].update(weight_shape=[3, 3, 3, 2]), "packed weight is uint8"),
@@ -180,8 +181,8 @@ def header_bytes(path: Path, change: object) -> bytes:
         (lambda h: h["network"]["layers"][0]["requantizer"].update(kind="magic"), "requantizer kind is 'magic'"),
         (lambda h: h["network"]["layers"].pop(), "belongs to no layer"),
         (lambda h: h["network"]["tensors"][0].update(scale=-1), "scale is -1"),
-        (lambda h: h["network"].update(layers=3), "not valid"),
-        (lambda h: h.update(network=None), "not valid"),
+        (lambda h: h["network"].update(layers=3), "not valid: a value of the header has a wrong type"),
+        (lambda h: h.update(network=None), "not valid: a value of the header has a wrong type"),
     ],
 )
 def test_bad_header_is_refused(saved: Path, change: object, words: str) -> None:
@@ -217,6 +218,13 @@ def test_bad_entry_is_refused(saved: Path, entry: str, data: bytes | None, sign:
     with pytest.raises(WesnpuError) as caught:
         load_network(saved)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("surplus", [(b"", b"x"), (b"", b"\0" * 50_000), (b"#!/bin/sh\n", b"")])
+def test_bytes_that_belong_to_no_entry_are_refused(saved: Path, surplus: tuple[bytes, bytes]) -> None:
+    saved.write_bytes(surplus[0] + saved.read_bytes() + surplus[1])
+    with pytest.raises(WesnpuError, match="damaged: it has .* bytes, its entries make"):
+        load_network(saved)
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:
