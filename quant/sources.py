@@ -2,7 +2,9 @@
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+import inspect
+import textwrap
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -61,10 +63,20 @@ def _imports(tree: ast.Module) -> Iterator[str]:
                     yield f"{node.module}.{alias.name}"
 
 
+def function_digest(*functions: Callable[..., object]) -> str:
+    """Digest of what these functions themselves do, where the rest of their modules does not matter."""
+    texts = [_bare(ast.parse(textwrap.dedent(inspect.getsource(function)))) for function in functions]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
 @cache
 def _text_digest(path: Path) -> str:
-    tree = ast.parse(path.read_text())
+    return hashlib.sha256(_bare(ast.parse(path.read_text())).encode()).hexdigest()
+
+
+def _bare(tree: ast.Module) -> str:
+    """The tree without docstrings, as text."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return ast.dump(tree)

@@ -66,6 +66,19 @@ def test_cost_counted_by_hand(requantizers, expected, kind, engine):
             compile_network(made, CONFIG)
 
 
+def test_groups_share_their_shifts_and_blocks_have_their_own():
+    layer = network(scaler(3, 3)).layers[0]
+    weight, bias = np.full((5, 4, 1, 1), 8, np.int8), np.zeros(5, np.int32)
+    blocks = np.array([[0, 1, 0, 0]] * 5, np.uint8)
+    wide = replace(layer, weight=weight, bias=bias, requantizer=scaler(*[3] * 5), block_shift=blocks)
+    tensors = {"t0": Tensor("t0", 4, 4, 4, 1.0, 0), "t1": Tensor("t1", 5, 4, 4, 1.0, 0)}
+    made = Network("wide", "t0", ("t1",), tensors, (wide,), CONFIG.guard_bits)
+    assert channel_bytes(made, {"layer0": 2}) == (5 * 32 + 3 * (2 + 4 * 2)) / 5 / 8
+    assert channel_bytes(made) == (32 + 2 + 4 * 2) / 8 and not runs_on_engine(made)
+    with pytest.raises(WesnpuError):
+        compile_network(made, CONFIG)
+
+
 def test_a_requantizer_without_a_known_cost_is_named():
     made = network(PowerOfTwo(np.zeros(2, np.uint8), CONFIG.guard_bits))
     for ask in (channel_bytes, multiplier_kind):

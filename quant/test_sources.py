@@ -47,6 +47,23 @@ def test_only_what_the_code_does_counts(tree, text, same):
     assert (sources.digest(["quant.a"]) == before) is same
 
 
+def test_functions_are_told_apart_by_what_they_do():
+    def one(x):
+        """Text."""
+        return x + 1
+
+    first = sources.function_digest(one)
+
+    def one(x):
+        return x + 1  # the same
+
+    def other(x):
+        return x + 1
+
+    assert sources.function_digest(one) == first != sources.function_digest(other)
+    assert sources.function_digest(one, other) not in (first, sources.function_digest(other))
+
+
 def test_the_digest_of_the_evaluation_covers_the_golden_model():
     assert {"golden.conv", "golden.requantize", "quant.input_scale"} <= sources.closure(["quant.evaluate"])
     assert not [module for module in sources.closure(["quant.evaluate"]) if module.startswith("quant.passes")]

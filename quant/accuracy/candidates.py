@@ -56,7 +56,8 @@ class IntegerNetwork:
             subject.imported, fold.calibration, recipe=method.recipe, weight_bits=method.weight_bits,
             preprocessing=subject.preprocessing,
         )
-        self.bytes, self.multiplier = channel_bytes(self.network), multiplier_kind(self.network)
+        groups = {name: codes.group for name, codes in self.plan.codes.items()}
+        self.bytes, self.multiplier = channel_bytes(self.network, groups), multiplier_kind(self.network)
         self.engine = runs_on_engine(self.network)
         self.log: list[str] = list(self.network.provenance["log"])
         self.digest = hashlib.sha256(encode_network(replace(self.network, provenance={}))).hexdigest()

@@ -1,5 +1,7 @@
 """What a network costs in hardware: parameters per output channel besides weights, and the kind of its multiplier."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from golden.channel_multiplier import ChannelMultiplier
@@ -9,6 +11,7 @@ from golden.requantize import MULTIPLIER_MIN, ShiftScaler
 
 BIAS_BITS = 32
 BLOCK_SHIFT_BITS = 2  # d of Eq. 8
+BLOCK_SHIFT_BITS = 2  # d of Eq. 8
 CHANNEL_SHIFT_BITS = 6  # k_c of Eq. 9, up to 54
 #: Kinds of multiplier behind the accumulator, cheapest first.
 MULTIPLIERS = (
@@ -16,19 +19,21 @@ MULTIPLIERS = (
 )
 
 
-def channel_bytes(network: Network) -> float:
+def channel_bytes(network: Network, groups: Mapping[str, int] | None = None) -> float:
     """Bytes per output channel, mean over all channels: bias and what the requantizer stores for each channel.
 
-    A shift field has as many bits as the largest shift of the network needs. What is stored once per layer (multiplier,
-    exponent, zero point, clamp) is not counted.
+    A shift field has as many bits as the largest shift of the network needs, a field of Eq. 8 has BLOCK_SHIFT_BITS.
+    groups: by layer, how many channels share both fields; 1 where not named. What is stored once per layer
+    (multiplier, exponent, zero point, clamp) is not counted.
     """
     largest = max((int(_shift(layer.requantizer).max()) for layer in network.layers), default=0)
-    bits = channels = 0
+    bits = 0.0
     for layer in network.layers:
-        bits += layer.channels * (BIAS_BITS + _requantizer_bits(layer.requantizer, largest.bit_length()))
-        bits += 0 if layer.block_shift is None else BLOCK_SHIFT_BITS * layer.block_shift.size
-        channels += layer.channels
-    return bits / channels / 8
+        sharing = (groups or {}).get(layer.name, 1)
+        blocks = 0 if layer.block_shift is None else layer.block_shift.shape[1]
+        shared = BLOCK_SHIFT_BITS * blocks + _requantizer_bits(layer.requantizer, largest.bit_length())
+        bits += layer.channels * BIAS_BITS + -(-layer.channels // sharing) * shared
+    return bits / sum(layer.channels for layer in network.layers) / 8
 
 
 def multiplier_kind(network: Network) -> str:

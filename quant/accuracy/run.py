@@ -1,9 +1,11 @@
 """Results of many methods, those that are kept and those still to be found, on one or several processes."""
 
+import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 import numpy as np
 
@@ -99,8 +101,16 @@ _own: list[Comparison] = []
 
 
 def _adopt(comparison: Comparison) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     evaluation_digest()
     _own[:] = [comparison]
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # a killed parent tells its workers nothing
 
 
 def _find(unit: Unit) -> Measured:

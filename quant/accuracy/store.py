@@ -16,16 +16,17 @@ from quant.accuracy.measure import EVALUATION, EVALUATION_OPAQUE, Measured
 from quant.accuracy.method import Method
 from quant.accuracy.subject import Subject
 from quant.images import Images
-from quant.recipe import PASSES, recipe_passes
-from quant.sources import digest
+from quant.recipe import PASSES, execute, make_plan, quantize_with_plan, recipe_passes
+from quant.sources import digest, function_digest
 
 PACKAGES = ("numpy", "onnx", "onnxruntime")
 MEASURE = tuple(f"quant.accuracy.{name}" for name in ("measure", "candidates", "cost"))
-#: What every integer result depends on besides its passes; what quant.recipe imports is named by its passes.
-INTEGER = ("quant.recipe", "quant.lower", *EVALUATION, *MEASURE)
+#: What every integer result depends on besides its passes, and the functions of quant.recipe that run them.
+INTEGER = ("quant.lower", "quant.calibrate", *EVALUATION, *MEASURE)
+RUNNERS = (quantize_with_plan, make_plan, execute)
 ORT = ("quant.ort_static", "quant.images", *MEASURE)
 FLOAT = ("quant.evaluate", "quant.float_run", "quant.graph_onnx", "quant.images")
-OPAQUE = ("quant.recipe", *EVALUATION_OPAQUE, *MEASURE)
+OPAQUE = (*EVALUATION_OPAQUE, *MEASURE)
 SAMPLE = 16  # images that tell whether other code gives the same integers
 
 
@@ -111,7 +112,7 @@ def code(method: Method) -> str:
     if method.baseline:
         return digest(ORT, opaque=OPAQUE)
     passes = {PASSES[name].__module__ for name in _steps(method)}
-    return digest({*INTEGER, *passes}, opaque=OPAQUE)
+    return digest({*INTEGER, *passes}, opaque=OPAQUE) + function_digest(*RUNNERS)
 
 
 def _steps(method: Method) -> tuple[str, ...]:
