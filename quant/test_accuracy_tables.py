@@ -113,8 +113,8 @@ def test_the_cheapest_within_the_loss_is_recommended():
 
 
 def test_effort_of_recipes():
-    recipes = ("wes+dfq+free", "wes", "wes+sum", "wes+sum+bc", "pow2+rapq+bc", "pow2+rapq-blocks")
-    assert [effort(name) for name in recipes] == [0, 1, 1, 2, 3, 4]
+    recipes = ("wes+dfq+free", "wes", "wes+sum", "wes+sum+bc", "auto", "pow2+rapq+bc", "pow2+rapq-blocks")
+    assert [effort(name) for name in recipes] == [0, 1, 1, 2, 2, 3, 4]
 
 
 def test_bars_are_judged_from_the_rows():
@@ -135,7 +135,7 @@ def test_bars_are_judged_from_the_rows():
 
 def test_the_stress_bar_needs_layerwise_at_chance():
     def judged(layerwise):
-        made = {Method("wes+cle+bc"): [result()], Method("layerwise"): [layerwise]}
+        made = {Method(bars.SHIFT_SCALER): [result()], Method("layerwise"): [layerwise]}
         return bars.stress_bars("made", finder(rows(Made(made), 0, list(made))))[0].holds
 
     assert judged(result(range(80))) is True and judged(result()) is False

@@ -23,7 +23,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(fashion_mnist, "load", load)
     monkeypatch.setattr(accuracy_networks, "STRENGTHS", (12,))
-    rows = {plan.FASHION: "wes", plan.STRESS: "layerwise wes+cle+bc", plan.IMAGENET: "wes"}
+    rows = {plan.FASHION: "wes", plan.STRESS: "layerwise auto", plan.IMAGENET: "wes"}
     monkeypatch.setattr(plan, "ROWS", {kind: {(8, 8): recipes} for kind, recipes in rows.items()})
     monkeypatch.setattr(plan, "BASELINES", dict.fromkeys(rows, ()))
 
@@ -41,11 +41,11 @@ def test_it_writes_tables_plots_and_verdicts(few: None, tmp_path: Path, capsys: 
     rows = list(csv.DictReader((out / "accuracy.csv").read_text().splitlines()))
     assert [(row["network"], row["recipe"]) for row in rows] == [
         ("fashion_mobilenet_v1", "wes"), ("fashion_mobilenet_v2", "wes"),
-        ("stress k = 12", "layerwise"), ("stress k = 12", "wes+cle+bc"),
-        ("silent outliers k = 6", "layerwise"), ("silent outliers k = 6", "wes+cle+bc"),
+        ("stress k = 12", "layerwise"), ("stress k = 12", "auto"),
+        ("silent outliers k = 6", "layerwise"), ("silent outliers k = 6", "auto"),
     ]
     text = (out / "accuracy.md").read_text()
-    assert "| stress k = 12: `wes+cle+bc` within 0.5 pp of float where layer-wise is at chance |" in text
+    assert "| stress k = 12: `auto` within 0.5 pp of float where layer-wise is at chance |" in text
     assert float(rows[2]["top1_median"]) <= 25 and float(rows[3]["agreement_median"]) > 90
     names = {path.name for path in out.iterdir()}
     assert {"accuracy_bits.svg", "accuracy_stress.svg", "accuracy_layers.csv"} <= names

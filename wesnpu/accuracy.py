@@ -25,9 +25,9 @@ from wesnpu.accuracy_networks import DRAWS, NETWORKS, STRENGTHS, STRESS_NAME, su
 from wesnpu.errors import one_line
 
 STATE, DOCS = Path("build/accuracy"), Path("docs")
-BY_BITS = ("layerwise", "pow2-channel+sum+bc", "wes", "wes+sum+bc", "channelwise", "channelwise+sum")
+BY_BITS = ("layerwise", "pow2-channel+sum+bc", "wes", "auto", "channelwise", "channelwise+sum")
 BY_LAYER = ("layerwise", "wes", "wes+sum", "channelwise")
-BY_STRENGTH = ("layerwise", "wes", "channelwise", "wes+cle+bc")
+BY_STRENGTH = ("layerwise", "wes", "channelwise", "auto")
 Tables = list[tuple[Subject, float | None, list[Row]]]
 
 

@@ -8,7 +8,7 @@ from quant.accuracy.recommend import loss
 from quant.accuracy.summary import Row
 
 CHANCE = 25.0  # percent: below it a network of ten classes has collapsed
-SHIFT_SCALER = "wes+sum+bc"  # the recipe that the bars judge
+SHIFT_SCALER = "auto"  # the recipe that the bars judge: its parts are chosen from the network, not by hand
 Find = Callable[[str, int], Row | None]  # the row of a recipe at so many weight bits
 
 
@@ -74,8 +74,8 @@ def stress_bars(name: str, find: Find) -> list[Bar]:
         text = f"{loss(row):.2f} pp below float, layer-wise {chance:.1f} %"
         return text, loss(row) <= 0.5 and chance <= CHANCE
 
-    text = f"{name}: `wes+cle+bc` within 0.5 pp of float where layer-wise is at chance"
-    return [_judged(text, [find("wes+cle+bc", 8), find("layerwise", 8)], holds)]
+    text = f"{name}: `{SHIFT_SCALER}` within 0.5 pp of float where layer-wise is at chance"
+    return [_judged(text, [find(SHIFT_SCALER, 8), find("layerwise", 8)], holds)]
 
 
 def table(bars: Iterable[Bar]) -> str:

@@ -8,19 +8,20 @@ Bits = tuple[int, int]
 
 ROWS: dict[str, dict[Bits, str]] = {
     FASHION: {
-        (8, 8): """layerwise layerwise+bc pow2 pow2+rapq pow2-channel pow2-channel+sum+bc wes wes+bc wes+sum wes+sum+bc
-                   wes+phase wes+cle+bc wes+dfq wes+dfq+free channelwise channelwise+bc channelwise+sum""",
-        (6, 8): """layerwise pow2-channel+sum+bc wes wes+bc wes+sum wes+sum+bc channelwise channelwise+bc
+        (8, 8): """layerwise layerwise+bc pow2 pow2+rapq pow2-channel pow2-channel+sum+bc pow2-msqe-channel wes wes+bc
+                   wes+sum wes+sum+bc wes+phase wes+cle+bc wes+dfq wes+dfq+free auto channelwise channelwise+bc
                    channelwise+sum""",
-        (4, 8): """layerwise pow2 pow2-channel pow2-channel+sum+bc pow2-channel+sum+rapq+bc wes wes+bc wes+sum
-                   wes+sum+bc wes+phase wes+cle+bc channelwise channelwise+bc channelwise+sum""",
+        (6, 8): """layerwise pow2-channel+sum+bc wes wes+bc wes+sum auto channelwise channelwise+bc
+                   channelwise+sum""",
+        (4, 8): """layerwise pow2 pow2-channel pow2-channel+sum+bc pow2-msqe-channel pow2-channel+sum+rapq+bc wes
+                   wes+bc wes+sum auto wes+phase wes+cle+bc channelwise channelwise+bc channelwise+sum""",
     },
-    STRESS: {(8, 8): "layerwise layerwise+cle+bc wes wes+bc wes+cle+bc channelwise"},
+    STRESS: {(8, 8): "layerwise layerwise+cle+bc wes wes+bc wes+cle+bc auto channelwise"},
     IMAGENET: {
-        (8, 8): """layerwise layerwise+bc pow2 pow2-channel+sum+bc wes wes+bc wes+sum wes+sum+bc wes+cle+bc
+        (8, 8): """layerwise layerwise+bc pow2 pow2-channel+sum+bc wes wes+bc wes+sum wes+sum+bc wes+cle+bc auto
                    channelwise channelwise+sum""",
-        (6, 8): "wes wes+sum+bc channelwise channelwise+sum",
-        (4, 8): """pow2-channel+sum+bc wes wes+bc wes+cle+bc wes+phase wes+sum wes+sum+bc channelwise channelwise+bc
+        (6, 8): "wes auto channelwise channelwise+sum",
+        (4, 8): """pow2-channel+sum+bc wes wes+bc wes+cle+bc wes+phase wes+sum auto channelwise channelwise+bc
                    channelwise+sum""",
     },
 }

@@ -9,12 +9,13 @@ ORDER = "bits, then bytes per channel, multiplier, effort to quantize"
 #: Parts of a recipe that need nothing more than activation ranges.
 PLAIN = ("sum", "phase", "cle", "cle2", "dfq", "analytic", "reorder", "half")
 NO_IMAGES, RANGES, CORRECTION, SEARCH, TRAINING = range(5)
-OTHERS = {"free": NO_IMAGES, "bc": CORRECTION, "rapq-blocks": TRAINING}
+OTHERS = {"free": NO_IMAGES, "bc": CORRECTION, "auto": CORRECTION, "rapq-blocks": TRAINING}
 
 
 def effort(recipe: str) -> int:
     """What a recipe needs: no image, activation ranges on images, bias correction, a search on images, training."""
-    parts = [part for part in recipe.split("+")[1:] if part not in PLAIN]
+    scales, *names = recipe.split("+")
+    parts = [part for part in (*names, *([scales] if scales in OTHERS else [])) if part not in PLAIN]
     if parts == ["free"]:
         return NO_IMAGES
     return max((OTHERS.get(part, SEARCH) for part in parts), default=RANGES)

@@ -26,7 +26,7 @@ from wesnpu.image_files import Pictures, read_pictures
 
 RECIPES = (
     "pow2", "pow2-channel+sum+bc", "layerwise", "layerwise+bc", "layerwise+cle+bc", "wes", "wes+bc", "wes+sum",
-    "wes+sum+bc", "wes+cle+bc", "channelwise", "channelwise+sum",
+    "wes+sum+bc", "wes+cle+bc", "auto", "channelwise", "channelwise+sum",
 )
 USUAL = ",".join(RECIPES)
 NOTHING_WITHIN = 1  # exit code
