@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quant.graph import Activation, Add, Conv, Graph, Pool
+from quant.graph import Activation, Add, Conv, Graph, Node, Pool
 from quant.plan import Plan
 
 OCTAVES = 8.0  # s is limited to 2^-8..2^8
@@ -57,7 +57,7 @@ def _equalize(plan: Plan, *, power_of_two: bool) -> None:
 
 def tensor_groups(graph: Graph) -> list[Group]:
     """The groups of tensors that have a convolution on both sides, in order, each with the reason it is refused."""
-    root = _roots(graph)
+    root = tied_tensors(graph, lambda node: isinstance(node, Add | Pool))
     groups = {name: Group() for name in dict.fromkeys(root.values())}
     for node in graph.nodes:
         group = groups[root[node.output]]
@@ -75,12 +75,12 @@ def tensor_groups(graph: Graph) -> list[Group]:
     return found
 
 
-def _roots(graph: Graph) -> dict[str, str]:
-    """The first tensor of every tensor's group: additions and poolings keep channels, so they tie their tensors."""
+def tied_tensors(graph: Graph, ties: Callable[[Node], bool]) -> dict[str, str]:
+    """The first tensor of every tensor's group; ties: whether a node puts its inputs and its output into one."""
     root = {graph.input: graph.input}
     for node in graph.nodes:
         root[node.output] = node.output
-        if isinstance(node, Add | Pool):
+        if ties(node):
             for name in node.inputs:
                 old, new = root[node.output], root[name]
                 root = {tensor: new if group == old else group for tensor, group in root.items()}
