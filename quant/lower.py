@@ -50,7 +50,7 @@ def _requantizer(plan: Plan, operation: Operation, bias: np.ndarray) -> Requanti
     multiplier, exponent = layer_multiplier(source, weights.scale, target, operation.name)
     if not weights.codes.any() and not bias.any():
         multiplier, exponent = 0, 0  # dead layer
-    return ShiftScaler(weights.shift, exponent, multiplier, guard_bits)
+    return ShiftScaler(weights.shift, exponent, multiplier, guard_bits, weights.half_step)
 
 
 def lower(plan: Plan, **fields: Any) -> Network:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from golden.network import Preprocessing
+from golden.requantize import SHIFT_MAX
 from quant.calibrate import Statistics
 from quant.graph import Graph
 from quant.operations import Operation
@@ -17,11 +18,16 @@ Rounding = Callable[[Operation, WeightCodes], WeightCodes]  # the same scales an
 
 @dataclass(frozen=True)
 class Options:
-    """What a user chooses besides the recipe. guard_bits: G of Eq. 3; weight_bits: 2, 3, 4, 6 or 8."""
+    """What a user chooses besides the recipe.
+
+    guard_bits: G of Eq. 3. weight_bits: 2, 3, 4, 6 or 8. activation_bits: 4, 6 or 8, of every tensor between layers;
+    input and outputs of the network keep 8.
+    """
 
     observer: str = "minmax"
     guard_bits: int = 7
     weight_bits: int = 8
+    activation_bits: int = 8
 
 
 @dataclass
@@ -32,7 +38,8 @@ class Plan:
     (N, C, H, W) calibration batches, the same at every call. statistics, scales, operations, codes: made by passes.
     corrections: real values added to a bias, shift_limits: largest n_c allowed, uint8 (O,), both by operation name.
     rounding: how the recipe makes codes, the nearest until its rounding pass. wants_means: a later pass needs
-    statistics.means. images: how many. log: one line per fact worth telling.
+    statistics.means. largest_shift: of n_c, set by a narrow shift field. images: how many. log: one line per fact worth
+    telling.
     """
 
     graph: Graph
@@ -47,6 +54,7 @@ class Plan:
     shift_limits: dict[str, np.ndarray] = field(default_factory=dict)
     rounding: Rounding = lambda operation, weights: recode(operation.weight, weights)
     wants_means: bool = False
+    largest_shift: int = SHIFT_MAX
     images: int = 0
     log: list[str] = field(default_factory=list)
     progress: Callable[[str, int], None] | None = None
@@ -65,6 +73,11 @@ class Plan:
         """The real bias of an operation, corrections included, float64 (O,)."""
         return operation.bias + self.corrections.get(operation.name, 0.0)
 
+    def bits_of(self, tensor: str) -> int:
+        """Activation bits of a tensor: 8 for the input and the outputs of the network."""
+        ends = (self.graph.input, *self.graph.outputs)
+        return 8 if tensor in ends else self.options.activation_bits
+
     def code_range(self, tensor: str) -> tuple[int, int]:
         """Smallest and largest code that the tensor can hold (Eq. 6); -128, 127 for the input."""
         for operation in self.operations:
@@ -74,8 +87,8 @@ class Plan:
 
 
 def clamp_codes(operation: Operation, scale: Scale) -> tuple[int, int]:
-    """lo and hi of Eq. 6: the codes of the activation's real bounds, -128 and 127 where there is none."""
+    """lo and hi of Eq. 6: the codes of the activation's real bounds, the smallest and largest where there is none."""
     low, high = operation.activation.low, operation.activation.high
     lo = -128 if low is None else scale.code(low)
-    hi = 127 if high is None else scale.code(high)
+    hi = scale.top if high is None else scale.code(high)
     return lo, max(lo, hi)

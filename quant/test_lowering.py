@@ -9,11 +9,12 @@ from golden.errors import WesnpuError
 from golden.network import ConvLayer, Network
 from golden.run import run
 from quant.evaluate import input_codes
+from quant.grammar import RANGES
 from quant.graph import Add, Conv, Graph, Pool
 from quant.graph_run import run_graph
 from quant.lower import lower, lower_layer
 from quant.operations import fuse
-from quant.recipe import RANGES, RECIPES, execute, make_plan, quantize, recipe_passes
+from quant.recipe import RECIPES, execute, make_plan, quantize, recipe_passes
 from quant.sample_graphs import LINEAR, RELU, conv, graph_of, real_images, residual_network
 from quant.scales import Scale
 from quant.weight_scale import real_weight_scale

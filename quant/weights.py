@@ -10,6 +10,7 @@ from golden.requantize import INT32_MAX, INT32_MIN, SHIFT_MAX
 from golden.sub_layer import input_shifts, shifted_weight
 
 WEIGHT_MAX = 127
+HALF_STEP = 0.75  # factor of Eq. 3h
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 
 
@@ -20,6 +21,7 @@ class WeightCodes:
     scale: the layer scale s_w. shift: n_c uint8 (O,). channel_scale: float64 (O,), replaces scale and shift in the
     channel-wise baseline, else None. group: output channels in a row that share n_c, the last group may be smaller.
     block_shift: d of Eq. 8, uint8 (O, blocks), by which a block of input channels is coarser than real_scale, or None.
+    half_step: h_c of Eq. 3h, uint8 (O,), None where all are 0.
     """
 
     codes: np.ndarray
@@ -29,6 +31,7 @@ class WeightCodes:
     bits: int = 8
     group: int = 1
     block_shift: np.ndarray | None = None
+    half_step: np.ndarray | None = None
 
     @property
     def unit(self) -> np.ndarray:
@@ -50,10 +53,11 @@ class WeightCodes:
 
     @property
     def real_scale(self) -> np.ndarray:
-        """Real value of code 1 per output channel, float64 (O,): s_w 2^-n_c (exact), or the channel's own scale."""
+        """Real value of code 1 per output channel, float64 (O,): s_w 2^-n_c (3/4)^h_c, or the channel's own scale."""
         if self.channel_scale is not None:
             return self.channel_scale
-        return np.ldexp(self.scale, -self.shift.astype(np.int64))
+        scale = np.ldexp(self.scale, -self.shift.astype(np.int64))
+        return scale if self.half_step is None else scale * np.where(self.half_step, HALF_STEP, 1.0)
 
 
 def largest_code(bits: int) -> int:
@@ -66,18 +70,24 @@ def channel_ranges(weight: np.ndarray) -> np.ndarray:
     return np.abs(weight).reshape(weight.shape[0], -1).max(axis=1)
 
 
-def equalizing_shifts(ranges: np.ndarray) -> np.ndarray:
-    """n_c = floor(log2(max_c r_c / r_c)) clipped to 0..15, exact by frexp; 0 for dead channels. uint8 (O,)."""
+def equalizing_shifts(ranges: np.ndarray, largest: int = SHIFT_MAX) -> np.ndarray:
+    """n_c = floor(log2(max_c r_c / r_c)) clipped to 0..largest, exact by frexp; 0 for dead channels. uint8 (O,)."""
     mantissa, exponent = np.frexp(ranges)
     top_mantissa, top_exponent = math.frexp(float(ranges.max()))
     shift = top_exponent - exponent.astype(np.int64) - (mantissa > top_mantissa)
-    return np.where(ranges > 0, np.clip(shift, 0, SHIFT_MAX), 0).astype(np.uint8)
+    return np.where(ranges > 0, np.clip(shift, 0, largest), 0).astype(np.uint8)
 
 
-def saturated_channels(ranges: np.ndarray) -> int:
-    """Number of live channels whose shift would need more than 15."""
+def half_steps(ranges: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """h_c of Eq. 3h, uint8 (O,): 1 where three quarters of the shifted scale still hold the channel's range."""
+    fits = np.ldexp(ranges, shift.astype(np.int64)) <= HALF_STEP * ranges.max()
+    return (fits & (ranges > 0)).astype(np.uint8)
+
+
+def saturated_channels(ranges: np.ndarray, largest: int = SHIFT_MAX) -> int:
+    """Number of live channels whose shift would need more than `largest`."""
     live = ranges[ranges > 0]
-    return int(np.count_nonzero(live * 2.0 ** (SHIFT_MAX + 1) <= ranges.max())) if live.size else 0
+    return int(np.count_nonzero(live * 2.0 ** (largest + 1) <= ranges.max())) if live.size else 0
 
 
 def layer_scale(largest: float, bits: int) -> float:

@@ -16,7 +16,7 @@ from quant.accuracy.measure import EVALUATION, EVALUATION_OPAQUE, Measured
 from quant.accuracy.method import Method
 from quant.accuracy.subject import Subject
 from quant.images import Images
-from quant.recipe import PASSES, execute, make_plan, quantize_with_plan, recipe_passes
+from quant.recipe import execute, make_plan, pass_of, quantize_with_plan, recipe_passes
 from quant.sources import digest, function_digest
 
 PACKAGES = ("numpy", "onnx", "onnxruntime")
@@ -111,7 +111,7 @@ def code(method: Method) -> str:
     """A digest of the code that makes and runs the method's network."""
     if method.baseline:
         return digest(ORT, opaque=OPAQUE)
-    passes = {PASSES[name].__module__ for name in _steps(method)}
+    passes = {pass_of(name).__module__ for name in _steps(method)}
     return digest({*INTEGER, *passes}, opaque=OPAQUE) + function_digest(*RUNNERS)
 
 

@@ -22,7 +22,7 @@ def activation_ranges(plan: Plan) -> None:
         progress=lambda images: plan.report("calibration", images),
     )
     for name, (low, high) in plan.statistics.ranges.items():
-        plan.scales[name] = scale_of_range(low, high, f"tensor {name!r}")
+        plan.scales[name] = scale_of_range(low, high, f"tensor {name!r}", plan.bits_of(name))
         if max(high, 0.0) - min(low, 0.0) < CODES * 2.0**-126:
             plan.note(f"activation_ranges: {name} is 0 on every calibration image, scale {EMPTY_RANGE_SCALE}")
     exact = exact_input_scale(plan.preprocessing)

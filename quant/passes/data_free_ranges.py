@@ -28,7 +28,9 @@ def data_free_ranges(plan: Plan) -> None:
         activation_ranges(plan)
     for name, (low, high) in intervals.items():
         plan.statistics.ranges[name] = float(low.min()), float(high.max())
-        plan.scales[name] = scale_of_range(*plan.statistics.ranges[name], f"tensor {name!r}")
+        plan.scales[name] = scale_of_range(
+            *plan.statistics.ranges[name], f"tensor {name!r}", plan.bits_of(name)
+        )
     plan.scales[graph.input] = exact_input_scale(plan.preprocessing) or plan.scales[graph.input]
     plan.note(f"data_free_ranges: {len(intervals)} tensors without any image, {missing} from calibration images")
 

@@ -14,6 +14,7 @@ from quant.weights import (
     accumulator_excess,
     channel_ranges,
     equalizing_shifts,
+    half_steps,
     largest_code,
     layer_scale,
     recode,
@@ -22,6 +23,7 @@ from quant.weights import (
 )
 
 HEADROOM = 2  # left in int32 for the bias correction that follows
+HALF_STEP_LARGEST_SHIFT = 7  # a 3-bit shift beside the half-step bit
 SMALLEST_MULTIPLIER = 2.0**-17  # m with M = 2^15 and e = 16
 
 
@@ -31,9 +33,25 @@ def layerwise_scales(plan: Plan) -> None:
 
 
 def wes_scales(plan: Plan) -> None:
-    """One scale per layer and n_c = floor(log2(max_c r_c / r_c)) in 0..15, lowered where the bias needs it."""
-    each_convolution(plan, lambda operation, ranges: (_plain_scale(plan, ranges), equalizing_shifts(ranges)))
+    """One scale per layer and n_c = floor(log2(max_c r_c / r_c)), lowered where the bias needs it.
+
+    n_c is in 0..15, or what a narrow shift field holds (plan.largest_shift).
+    """
+    largest = plan.largest_shift
+    each_convolution(plan, lambda operation, ranges: (_plain_scale(plan, ranges), equalizing_shifts(ranges, largest)))
     _note_saturated(plan)
+
+
+def wes_half_scales(plan: Plan) -> None:
+    """WES with a 3-bit shift and in the fourth bit half a step more: the factor 3/4 where it does not clip (Eq. 3h)."""
+    plan.largest_shift = HALF_STEP_LARGEST_SHIFT
+    wes_scales(plan)
+    for operation in plan.operations:
+        if operation.kind == "conv" and (ranges := channel_ranges(operation.weight)).any():
+            weights = plan.codes[operation.name]
+            finer = replace(weights, half_step=half_steps(ranges, weights.shift))
+            plan.codes[operation.name] = recode(operation.weight, finer)
+            fit_bias(plan, operation, HEADROOM)
 
 
 def wes_phase_scales(plan: Plan) -> None:
@@ -44,9 +62,9 @@ def wes_phase_scales(plan: Plan) -> None:
 
 def _note_saturated(plan: Plan) -> None:
     for operation in plan.operations:
-        count = saturated_channels(channel_ranges(operation.weight))
+        count = saturated_channels(channel_ranges(operation.weight), plan.largest_shift)
         if count and operation.kind == "conv":
-            plan.note(f"wes_scales: {operation.name}: {count} channels saturate at shift 15")
+            plan.note(f"wes_scales: {operation.name}: {count} channels saturate at shift {plan.largest_shift}")
 
 
 def channelwise_scales(plan: Plan) -> None:
@@ -95,7 +113,8 @@ def checked_ranges(operation: Operation) -> np.ndarray:
 def limited(plan: Plan, operation: Operation, shift: np.ndarray) -> np.ndarray:
     """The shifts, lowered to what an earlier round of the re-check allows."""
     limit = plan.shift_limits.get(operation.name)
-    return shift if limit is None else np.minimum(shift, limit)
+    shift = np.minimum(shift, plan.largest_shift)
+    return (shift if limit is None else np.minimum(shift, limit)).astype(np.uint8)
 
 
 def dead_scale(plan: Plan, operation: Operation) -> float:
@@ -127,7 +146,8 @@ def fit_exponent(plan: Plan, operation: Operation) -> None:
     if not doublings:
         return
     weights.scale *= 2.0**doublings
-    weights.shift = np.minimum(weights.shift + doublings, 15).astype(np.uint8) if weights.shift.any() else weights.shift
+    if weights.shift.any():
+        weights.shift = np.minimum(weights.shift + doublings, plan.largest_shift).astype(np.uint8)
     plan.codes[operation.name] = recode(operation.weight, weights)
     plan.note(f"fit_exponent: {operation.name}: weight scale doubled {doublings} times so that e = 16")
 
@@ -145,21 +165,25 @@ def fit_bias(plan: Plan, operation: Operation, headroom: int) -> int:
             break
         excess = of_group(excess, weights.group)
         changed |= excess
-        plan.codes[operation.name] = recode(operation.weight, _coarser(weights, excess))
+        plan.codes[operation.name] = recode(operation.weight, _coarser(weights, excess, plan.largest_shift))
     if changed.any():
         plan.note(f"fit_bias: {operation.name}: shift lowered on {np.count_nonzero(changed)} channels for their bias")
     return int(np.count_nonzero(changed))
 
 
-def _coarser(weights: WeightCodes, channels: np.ndarray) -> WeightCodes:
-    """Half the resolution on those channels: one shift less, or twice the scale; others keep their real scale."""
+def _coarser(weights: WeightCodes, channels: np.ndarray, largest_shift: int) -> WeightCodes:
+    """Less resolution on those channels: no half step, else one shift less, else twice the layer's scale.
+
+    Other channels keep their real scale where their shift can grow.
+    """
     if weights.channel_scale is not None:
-        scale = np.where(channels, 2 * weights.channel_scale, weights.channel_scale)
-        return replace(weights, channel_scale=scale)
+        return replace(weights, channel_scale=np.where(channels, 2 * weights.channel_scale, weights.channel_scale))
+    if weights.half_step is not None and weights.half_step[channels].any():
+        return replace(weights, half_step=np.where(channels, 0, weights.half_step).astype(np.uint8))
     block_shift = weights.block_shift
     if block_shift is not None:  # coarser blocks keep their scale
         block_shift = np.where(channels[:, None] & (block_shift > 0), block_shift - 1, block_shift).astype(np.uint8)
     if (weights.shift[channels] > 0).all():
         return replace(weights, shift=weights.shift - channels, block_shift=block_shift)
-    shift = np.where(channels, weights.shift, np.minimum(weights.shift + 1, 15)).astype(np.uint8)
+    shift = np.where(channels, weights.shift, np.minimum(weights.shift + 1, largest_shift)).astype(np.uint8)
     return replace(weights, scale=2 * weights.scale, shift=shift, block_shift=block_shift)

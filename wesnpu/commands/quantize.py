@@ -18,10 +18,11 @@ from quant.recipe import quantize as run_recipe
 from wesnpu import console, options
 from wesnpu.image_files import read_pictures
 
-Recipe = Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")]
+Recipe = Annotated[str, typer.Option(help=f"SCALES[+PART...], for example {', '.join(RECIPES)}.")]
 Observer = Annotated[str, typer.Option(help="How activation ranges are chosen: minmax, percentile, mse or entropy.")]
 GuardBits = Annotated[int, typer.Option(help="G of Eq. 3.")]
 WeightBits = Annotated[int, typer.Option(help="2, 3, 4, 6 or 8.")]
+ActivationBits = Annotated[int, typer.Option(help="4, 6 or 8 between layers; input and outputs have 8.")]
 Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, kept in the network file.")]
 
 
@@ -33,6 +34,7 @@ def quantize(
     observer: Observer = "minmax",
     guard_bits: GuardBits = 7,
     weight_bits: WeightBits = 8,
+    activation_bits: ActivationBits = 8,
     labels: Labels = None,
     limit: options.Limit = None,
     shape: options.Shape = None,
@@ -65,6 +67,7 @@ def quantize(
             observer=observer,
             guard_bits=guard_bits,
             weight_bits=weight_bits,
+            activation_bits=activation_bits,
             preprocessing=how,
             labels=names,
             progress=update,

@@ -1,0 +1,35 @@
+"""Error-compensated rounding: what a code is off is made up for by the weights that are still to be rounded."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from golden.errors import WesnpuError
+from quant.calibration_run import IntegerCalibration
+from quant.compensation import compensated
+from quant.input_moments import input_moments
+from quant.plan import Plan
+
+
+def compensated_rounding(plan: Plan) -> None:
+    """Codes of every convolution from the second moments of its integer input on the calibration images.
+
+    Layer by layer in order, so that each layer sees what the rounded layers before it compute. Scales and shifts stay
+    as they are and nothing leaves the grid. Where bias correction follows (plan.wants_means), which removes the mean of
+    the error anyway, the moments are taken about the mean.
+    """
+    runner = IntegerCalibration(plan)
+    for done, operation in enumerate(plan.operations, 1):
+        if operation.kind == "conv":
+            weights = plan.codes[operation.name]
+            moments = input_moments(
+                runner.live[operation.input], plan.scales[operation.input].zero_point, operation, plan.wants_means
+            )
+            step, limit = 1 << (8 - weights.bits), (1 << (weights.bits - 1)) - 1
+            values = (operation.weight / (weights.unit * step)).reshape(len(operation.weight), -1)
+            if not np.isfinite(moments).all():
+                raise WesnpuError(f"layer {operation.name!r}: its calibration input is not finite")
+            codes = (compensated(values, moments, limit) * step).astype(np.int8).reshape(operation.weight.shape)
+            plan.codes[operation.name] = replace(weights, codes=codes)
+        runner.advance(operation)
+        plan.report("error-compensated rounding", done)

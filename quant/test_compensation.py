@@ -1,0 +1,130 @@
+"""Error-compensated rounding against brute force, and where it must do nothing."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from quant.compensation import compensated
+from quant.graph import Activation
+from quant.input_moments import POSITIONS, input_moments, sampled_taps
+from quant.operations import Operation
+from quant.recipe import quantize
+from quant.sample_graphs import real_images, residual_network
+
+LIMIT = 7
+
+
+def moments_of(seed: int, taps: int, *, common: float = 1.0) -> np.ndarray:
+    """Second moments of inputs that share a component, as neighbouring pixels do."""
+    generator = np.random.default_rng(seed)
+    inputs = generator.normal(size=(200, taps)) + common * generator.normal(size=(200, 1)) + common
+    return inputs.T @ inputs / len(inputs)
+
+
+def error(values: np.ndarray, codes: np.ndarray, moments: np.ndarray) -> float:
+    """Mean squared error of the output."""
+    difference = codes - values
+    return float(np.einsum("oi,ij,oj->", difference, moments, difference))
+
+
+@pytest.mark.parametrize("taps", [2, 3, 4])
+def test_the_error_lies_between_brute_force_and_nearest_codes(taps):
+    """On 320 outputs; a single one may be worse than nearest codes, the method is greedy."""
+    total = np.zeros(3)
+    for seed in range(20):
+        values, moments = np.random.default_rng(seed).uniform(-6, 6, (16, taps)), moments_of(seed, taps)
+        codes, nearest = compensated(values, moments, LIMIT), np.clip(np.rint(values), -LIMIT, LIMIT)
+        found = [sum(brute_force(row, moments) for row in values)]
+        found += [error(values, codes, moments), error(values, nearest, moments)]
+        assert found[0] <= found[1] + 1e-9
+        total += found
+    assert total[1] < 0.9 * total[2] and total[1] < 1.5 * total[0]
+
+
+def brute_force(row: np.ndarray, moments: np.ndarray) -> float:
+    """The least error of any codes within two of the values."""
+    around = [np.floor(value) + np.arange(-1, 3) for value in row]
+    points = np.array(list(itertools.product(*around)))
+    points = points[(np.abs(points) <= LIMIT).all(axis=1)] - row
+    return float(np.einsum("pi,ij,pj->p", points, moments, points).min())
+
+
+def test_a_diagonal_gives_the_nearest_codes():
+    values = np.random.default_rng(0).uniform(-9, 9, (5, 12))
+    moments = np.diag(np.random.default_rng(1).uniform(0, 3, 12))
+    assert np.array_equal(compensated(values, moments, LIMIT), np.clip(np.rint(values), -LIMIT, LIMIT))
+
+
+def test_an_input_that_is_always_zero_gives_the_nearest_codes():
+    values = np.random.default_rng(0).uniform(-6, 6, (5, 12))
+    assert np.array_equal(compensated(values, np.zeros((12, 12)), LIMIT), np.rint(values))
+
+
+def test_depthwise_moments_belong_to_their_own_channel():
+    values = np.random.default_rng(0).uniform(-6, 6, (3, 9))
+    moments = np.stack([moments_of(seed, 9) for seed in range(3)])
+    each = [compensated(values[c : c + 1], moments[c], LIMIT) for c in range(3)]
+    assert np.array_equal(compensated(values, moments, LIMIT), np.concatenate(each))
+
+
+def test_blocks_change_nothing():
+    values, moments = np.random.default_rng(3).uniform(-6, 6, (4, 150)), moments_of(3, 150)
+    import quant.compensation as module
+
+    whole = compensated(values, moments, LIMIT)
+    block, module.BLOCK = module.BLOCK, 1000
+    try:
+        assert np.array_equal(compensated(values, moments, LIMIT), whole)
+    finally:
+        module.BLOCK = block
+
+
+def operation(depthwise: bool, inputs: int, kernel: int, stride: int, padding: tuple) -> Operation:
+    shape = (inputs, 1, kernel, kernel) if depthwise else (3, inputs, kernel, kernel)
+    return Operation(
+        "a", "conv", "x", "a", depthwise, np.ones(shape), np.zeros(shape[0]), (stride, stride), padding, Activation()
+    )
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_taps_are_what_the_convolution_reads(stride):
+    images = np.random.default_rng(0).integers(-128, 128, (2, 3, 6, 5)).astype(np.int8)
+    taps = sampled_taps(images, 7, operation(False, 3, 3, stride, (1, 0, 2, 1)))
+    padded = np.pad(images.astype(float) - 7, ((0, 0), (0, 0), (1, 2), (0, 1)))
+    found = [
+        image[:, y : y + 3, x : x + 3].reshape(3, 9)
+        for image in padded
+        for y in range(0, 7, stride)
+        for x in range(0, 4, stride)
+    ]
+    assert np.array_equal(taps, np.array(found))
+
+
+def test_moments_are_the_mean_products_and_about_the_mean_the_covariance():
+    images = np.random.default_rng(0).integers(-128, 128, (3, 2, 4, 4)).astype(np.int8)
+    taps = sampled_taps(images, 0, operation(False, 2, 1, 1, (0, 0, 0, 0)))[:, :, 0].astype(np.float64)
+    plain = input_moments(images, 0, operation(False, 2, 1, 1, (0, 0, 0, 0)), about_mean=False)
+    centred = input_moments(images, 0, operation(False, 2, 1, 1, (0, 0, 0, 0)), about_mean=True)
+    assert np.allclose(plain, taps.T @ taps / len(taps), rtol=1e-5)
+    assert np.allclose(centred, np.cov(taps.T, bias=True), rtol=1e-4, atol=0.1)
+    each = input_moments(images, 0, operation(True, 2, 3, 1, (1, 1, 1, 1)), about_mean=True)
+    assert each.shape == (2, 9, 9)
+
+
+def test_a_large_input_is_sampled_the_same_way_each_time():
+    images = np.random.default_rng(0).integers(-128, 128, (2, 1, 80, 80)).astype(np.int8)
+    one, other = (sampled_taps(images, 0, operation(True, 1, 1, 1, (0, 0, 0, 0))) for _ in range(2))
+    assert len(one) == POSITIONS and np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("scales", ["wes", "wes+half", "channelwise", "sl4x2"])
+def test_every_kind_of_scale_can_be_compensated_and_keeps_its_scales(scales):
+    graph = residual_network(3)
+    images = real_images(3, 8, graph.shapes["x"])
+    plain = quantize(graph, images, recipe=scales, weight_bits=4)
+    better = quantize(graph, images, recipe=f"{scales}+ecr", weight_bits=4)
+    assert any(not np.array_equal(a.weight, b.weight) for a, b in zip(plain.layers, better.layers, strict=True))
+    assert {name: tensor.scale for name, tensor in plain.tensors.items()} == {
+        name: tensor.scale for name, tensor in better.tensors.items()
+    }
