@@ -1,6 +1,7 @@
 """Which layers run together: the cheapest way to cut a network into sections."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from compiler.config import EngineConfig
 from compiler.cost import cost, evicted
@@ -40,30 +41,46 @@ class Chooser:
         for first in range(count):
             for way in _best(ways[first]):
                 for last in range(first, min(first + self._longest, count)):
-                    longer = self._extend(way, first, last)
-                    if longer is not None:
-                        ways[last + 1].append(longer)
+                    ways[last + 1] += self._extensions(way, first, last)
         best = _best(ways[count])[0]
         self._resume(best)
-        stores = self._planner.with_stores
-        return [Section(tuple(stores(plan) for plan in one.plans), one.steps) for one in best.sections]
+        filled = self._filled()
+        return [replace(one, plans=tuple(self._finished(plan, filled) for plan in one.plans)) for one in best.sections]
+
+    def _finished(self, plan: LayerPlan, filled: set[str]) -> LayerPlan:
+        return replace(self._planner.with_stores(plan), fill=plan.output.tensor in filled)
+
+    def _filled(self) -> set[str]:
+        """Tensors whose channels beyond C must hold what docs/engine.md says: all that leave the chip.
+
+        So must residual operands of such a tensor. What else reads these channels has weights 0 for them.
+        """
+        filled = set(self._planner.external)
+        for layer in reversed(self._network.layers):
+            if layer.output in filled and layer.residual:
+                filled.add(layer.residual.tensor)
+        return filled
 
     def _resume(self, way: _Way) -> None:
         self._planner.resident, self._planner.external = dict(way.resident), set(way.external)
 
-    def _extend(self, way: _Way, first: int, last: int) -> _Way | None:
+    def _extensions(self, way: _Way, first: int, last: int) -> Iterator[_Way]:
+        """The way with layers first .. last as its next section."""
         self._resume(way)
-        section = self._fuser.section(first, last) if last > first else alone(self._planner.layer(first), self._network)
-        if section is None:
-            return None
-        external = self._planner.external
+        if first == last:
+            yield self._longer(way, alone(self._planner.layer(first), self._network))
+            return
+        for section, kept, victims in self._fuser.sections(first, last):
+            self._resume(way)
+            self._planner.take(last, section.plans[-1], dict(kept), victims)
+            yield self._longer(way, section)
+
+    def _longer(self, way: _Way, section: Section) -> _Way:
+        external = frozenset(self._planner.external)
         made = {plan.output.tensor for plan in section.plans}
-        victims = {name for name in external - way.external if name not in made}
         cycles = cost(section, self._network, self._config, external)
-        cycles += evicted(victims, self._network, self._config)
-        return _Way(
-            way.cycles + cycles, (*way.sections, section), self._planner.resident, frozenset(external)
-        )
+        cycles += evicted(external - way.external - made, self._network, self._config)
+        return _Way(way.cycles + cycles, (*way.sections, section), self._planner.resident, external)
 
 
 def alone(plan: LayerPlan, network: Network) -> Section:

@@ -15,22 +15,24 @@ from compiler.tiling import LayerPlan
 from golden.network import Network
 
 EXPOSED = 8  # of so many transferred words one costs a cycle of its own: bank conflicts, first and last tiles
+WAIT = 24  # cycles from the last operands of a tile to the first of one that reads its results
 
 
-def cost(section: Section, network: Network, config: EngineConfig, external: set[str]) -> float:
+def cost(section: Section, network: Network, config: EngineConfig, external: frozenset[str]) -> float:
     """Cycles: the largest of array, reads and writes, and a share of the traffic that nothing hides.
 
     external: tensors that are stored.
     """
     word = WORD_BYTES / config.bus_bytes
-    array = sum(_tile_cycles(section.plans[step.layer], step, config) for step in section.steps)
+    array = section.waits * WAIT
+    array += sum(_tile_cycles(section.plans[step.layer], step, config) for step in section.steps)
     reads = sum(_reads(plan, section, network, config) for plan in section.plans) * word
     stored = {plan.output.tensor for plan in section.plans} & external
     writes = sum(_tensor_words(network, name) for name in stored) * word
     return max(array, reads, writes) + (reads + writes) / EXPOSED
 
 
-def evicted(victims: set[str], network: Network, config: EngineConfig) -> float:
+def evicted(victims: frozenset[str], network: Network, config: EngineConfig) -> float:
     """Cycles, counted likewise, of storing tensors that lose their place in the scratchpad."""
     words = sum(_tensor_words(network, name) for name in victims)
     return words * WORD_BYTES / config.bus_bytes / EXPOSED

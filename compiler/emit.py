@@ -96,6 +96,7 @@ class Emitter:
         mapping, per_block = plan.mapping, plan.mapping.groups_per_block
         last_group = min((first_block + plan.slab) * per_block, mapping.groups)
         runs = self._chunks(mapping, first_block * per_block, last_group)
+        runs = [run for run in runs if run[2] or plan.fill]
         return _Slab(plan, first_block, runs, self._persistent(runs, mapping))
 
     def _tile(self, slab: "_Slab", row: int, rows: int) -> None:

@@ -1,13 +1,12 @@
 """Placing a section: where the tensors of consecutive layers lie while their row tiles take turns."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compiler.config import EngineConfig
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping
 from compiler.region import Region, choose_ring
-from compiler.section import Rows, Section, interleave, ring_rows, tile_rows
+from compiler.section import Rows, Section, interleave, ring_rows, tile_rows, waits
 from compiler.tiling import LayerPlan, Operand, Planner, first_fit
 from golden.network import Network
 
@@ -29,22 +28,31 @@ class Fuser:
     def __init__(self, network: Network, config: EngineConfig, planner: Planner, rows: int | None = None):
         self._network, self._config, self._planner, self._rows = network, config, planner, rows
 
-    def section(self, first: int, last: int) -> Section | None:
-        """The section, remembered in the planner; None where the layers are no chain or do not fit."""
+    def sections(self, first: int, last: int) -> list[tuple[Section, dict[str, Region], set[str]]]:
+        """Sections of the layers, each with the regions that it keeps and the tensors that lose theirs.
+
+        Empty where the layers are no chain or do not fit.
+        """
         layers = self._network.layers[first : last + 1]
+        if not self._chain(first, last):
+            return []
         mappings = [self._planner.mapping(layer) for layer in layers]
-        if not self._chain(first, last) or not self._weights_fit(mappings):
-            return None
         needed = {layers[0].input} | {layer.residual.tensor for layer in layers if layer.residual}
         heights = [self._rows_of(mapping) for mapping in mappings]
         for victims in self._planner.evictions(needed):
             kept = {name: region for name, region in self._planner.resident.items() if name not in victims}
-            for choice in self._choices(last, heights[0].output):
-                section = self._place(first, mappings, heights, choice, kept)
-                if section is not None:
-                    self._planner.take(last, section.plans[-1], kept, victims)
-                    return section
-        return None
+            choices = self._choices(last, mappings, heights[0].output)
+            found = [self._first(first, mappings, heights, ways, kept) for ways in choices]
+            if any(found):
+                return [(section, kept, victims) for section in found if section is not None]
+        return []
+
+    def _first(
+        self, first: int, mappings: list[Mapping], heights: list[Rows], ways: list[_Choice], kept: dict[str, Region]
+    ) -> Section | None:
+        """The first way that fits."""
+        sections = (self._place(first, mappings, heights, choice, kept) for choice in ways)
+        return next((section for section in sections if section is not None), None)
 
     def _rows_of(self, mapping: Mapping) -> Rows:
         tensors, layer = self._network.tensors, mapping.layer
@@ -67,37 +75,47 @@ class Fuser:
         groups = sum(mapping.groups for mapping in mappings)
         return rows <= self._config.weight_rows and groups <= self._config.parameter_rows
 
-    def _choices(self, last: int, height: int) -> Iterator[_Choice]:
-        """From the most convenient to the smallest."""
-        rows = sorted({-(-height // turns) for turns in range(min(TURNS, height), height + 1)}, reverse=True)
+    def _choices(self, last: int, mappings: list[Mapping], height: int) -> list[list[_Choice]]:
+        """With the whole output in the scratchpad and without, each from the most convenient to the smallest."""
+        turns = range(min(TURNS, height), height + 1)
+        if not self._weights_fit(mappings):
+            turns = range(1, 2)  # every weight is used once
+        rows = sorted({-(-height // count) for count in turns}, reverse=True)
         if self._rows is not None:
-            rows = [min(self._rows, height)]
+            rows = [min(self._rows, height)] if self._weights_fit(mappings) else []
         keep = [True, False] if self._planner.read_after(last) else [False]
-        yield from (_Choice(r, lag, k) for k in keep for lag in (True, False) for r in rows)
+        return [[_Choice(r, lag, k) for lag in (True, False) for r in rows] for k in keep]
 
     def _place(
         self, first: int, mappings: list[Mapping], heights: list[Rows], choice: _Choice, kept: dict[str, Region]
     ) -> Section | None:
         """The section if all regions fit beside `kept`."""
         steps = interleave(heights, choice.rows, lag=choice.lag)
-        space = _Space(self._network, self._config, kept, from_top=first % 2 == 1)
+        space = _Space(self._network, self._config, kept, from_top=self._from_top(mappings[0], kept))
+        last = len(mappings) - 1
         try:
+            slots, grids = self._output(first + last, choice, tile_rows(steps, last))
+            final = space.operand(mappings[-1].layer.output, slots, grids)
             source = self._input(space, mappings[0], tile_rows(steps, 0))
             plans = []
             for number, mapping in enumerate(mappings):
                 rows = tile_rows(steps, number)
                 residual = mapping.layer.residual
                 operand = space.operand(residual.tensor, 2 * rows, frozenset({1})) if residual else None
-                slots, grids = self._output(first + number, choice, rows)
-                if number + 1 < len(mappings):
-                    slots = ring_rows(heights, steps, number)
+                output = final
+                if number < last:
                     grids = frozenset({1, mappings[number + 1].window_rows})
-                output = space.operand(mapping.layer.output, slots, grids)
+                    output = space.operand(mapping.layer.output, ring_rows(heights, steps, number), grids)
                 plans.append(LayerPlan(first + number, mapping, source, output, operand, rows, output.region.blocks))
                 source = Operand(output.tensor, output.region, external=False)
         except _FullError:
             return None
-        return Section(tuple(plans), steps)
+        return Section(tuple(plans), steps, waits(heights, steps))
+
+    def _from_top(self, mapping: Mapping, kept: dict[str, Region]) -> bool:
+        """From which end the section's regions are placed: not the end of its input, so that the middle stays free."""
+        region = kept.get(mapping.layer.input)
+        return region is not None and 2 * region.base + region.words < self._config.scratchpad_words
 
     def _input(self, space: "_Space", mapping: Mapping, rows: int) -> Operand:
         """The region of the section's input: whole, or the rows of a tile and the next tile's new ones."""

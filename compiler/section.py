@@ -21,10 +21,12 @@ class Section:
     """Layers placed together, and the order in which their tiles are computed.
 
     Layer k + 1 reads what layer k wrote, from a ring of rows in the scratchpad. Correct in the order of `steps`.
+    waits: tiles that wait for the last results of the tile before.
     """
 
     plans: tuple[LayerPlan, ...]
     steps: tuple[Step, ...]
+    waits: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Rows:
         if available >= self.input:
             return self.output
         return min(max((available + self.top - self.kernel) // self.stride + 1, 0), self.output)
+
+    def last(self, done: int) -> int:
+        """Input rows that have been read once `done` output rows are made."""
+        return min((done - 1) * self.stride - self.top + self.kernel, self.input)
 
     def needed(self, done: int) -> int:
         """The first input row that is still read once `done` output rows are made."""
@@ -90,3 +96,12 @@ def ring_rows(layers: Sequence[Rows], steps: Sequence[Step], number: int) -> int
 def tile_rows(steps: Sequence[Step], number: int) -> int:
     """Rows of the largest tile of a layer."""
     return max(step.rows for step in steps if step.layer == number)
+
+
+def waits(layers: Sequence[Rows], steps: Sequence[Step]) -> int:
+    """Tiles that read rows of the tile computed just before them; the first waits, too."""
+    count = 1
+    for before, step in zip(steps, steps[1:], strict=False):
+        follows = step.layer == before.layer + 1
+        count += follows and layers[step.layer].last(step.row + step.rows) > before.row
+    return count

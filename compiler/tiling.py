@@ -28,7 +28,8 @@ class Operand:
 class LayerPlan:
     """One layer placed.
 
-    Operands, `rows` output rows per tile, `slab` channel blocks at a time (depthwise may split).
+    Operands, `rows` output rows per tile, `slab` channel blocks at a time (depthwise may split). fill: whether lane
+    groups beyond the last channel are computed, too.
     """
 
     index: int
@@ -38,6 +39,7 @@ class LayerPlan:
     residual: Operand | None
     rows: int
     slab: int
+    fill: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from rtl.interfaces import Cause
 from sim.build import Build, build_bench
 from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
-from sim.job import manners
+from sim.job import Manners, manners
 from sim.process import ProcessDriver
 from sim.runner import RUNS
 from sim.session import Session
@@ -110,13 +110,15 @@ def layer_macs(network: Network, layer: ConvLayer) -> int:
 def cosim(
     network: Network, images: np.ndarray, config_name: str = "large", seed: int = 0, *, stalls: str = "none",
     processes: int | None = None, progress: Callable[[Progress], object] | None = None, fuse: bool = True,
+    latency: int | None = None,
 ) -> CosimResult:
     """Run every image, int8 (N, C, H, W), through the generated Verilog of a preset and compare every tensor.
 
     seed draws where the regions lie and what unused memory holds; stalls is a pattern of sim.job.manners. At most
-    `processes` simulators run at once (default: one per core); fuse: as compile_network's. WesnpuError when the network
-    does not fit the engine or the simulation cannot run; a wrong value is a line in `mismatches` that names layer,
-    channel, row, column, stage and both values.
+    `processes` simulators run at once (default: one per core); fuse: as compile_network's; latency: cycles of
+    the memory's answers, instead of those of `stalls`. WesnpuError when the network does not fit the engine or the
+    simulation cannot run; a wrong value is a line in `mismatches` that names layer, channel, row, column, stage and
+    both values.
     """
     config = preset(config_name)
     if images.ndim != 4 or images.dtype != np.int8 or not len(images):
@@ -124,11 +126,14 @@ def cosim(
     if processes is not None and processes < 1:
         raise WesnpuError(f"processes is {processes}: must be at least 1")
     compiled = compile_network(network, config, fuse=fuse)  # refuse before anything is built
+    how = manners(stalls, seed)
+    if latency is not None:
+        how = replace(how, read_latency=latency, write_latency=latency)
     build, watch = build_bench(config), _Watch(network, len(images), progress)
     workers = min(len(images), processes or os.cpu_count() or 1)
 
     def one(number: int) -> _ImageRun:
-        return _run_image(compiled, images[number], build, seed, stalls, lambda *at: watch.at(number, *at))
+        return _run_image(compiled, images[number], build, seed, how, lambda *at: watch.at(number, *at))
 
     with ThreadPoolExecutor(workers) as pool:
         runs = list(pool.map(one, range(len(images))))
@@ -143,10 +148,11 @@ def cosim(
 
 
 def _run_image(
-    compiled: CompiledNetwork, image: np.ndarray, build: Build, seed: int, stalls: str, tell: Callable[[int, int], None]
+    compiled: CompiledNetwork, image: np.ndarray, build: Build, seed: int, how: Manners,
+    tell: Callable[[int, int], None],
 ) -> _ImageRun:
     """One image in a simulator process of its own."""
-    prepared = prepare_compiled(compiled, image, manners(stalls, seed), seed)
+    prepared = prepare_compiled(compiled, image, how, seed)
     RUNS.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="cosim_", dir=RUNS) as folder,

@@ -44,7 +44,7 @@ Sample = tuple[CompiledNetwork, list[Command], np.ndarray, Expected]
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     network, image = sample_network()
-    compiled = compile_network(network, PRESETS["small"], keep_all=True)
+    compiled = compile_network(network, PRESETS["small"], keep_all=True, fuse=False)
     return compiled, decode(compiled.program), image, expected_of(network, image)
 
 
