@@ -29,12 +29,6 @@ def test_a_mutant_that_stops_the_simulator_is_the_one_begun_and_not_decided(tmp_
     assert _read(results) == ({3: Verdict("chain 0", "x")}, 5)
 
 
-def test_a_survivor_says_what_it_changed():
-    assert not Verdict("", "").killed and Verdict("", "").effect == "nothing differs"
-    assert Verdict("", "", timing=True, causes=True).effect == "only numbers of cycles differ"
-    assert Verdict("", "", causes=True).effect == "only counters of causes differ"
-
-
 @pytest.mark.parametrize(
     "arguments",
     [["--count", "0"], ["--count", str(MOST + 1)], ["--only", "201"], ["--seed", "-1"], ["--processes", "0"]],

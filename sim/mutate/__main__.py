@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from golden.errors import WesnpuError
-from sim.mutate.netlist import MOST, Mutant, mutant_build
+from sim.mutate.netlist import CONFIGS, MOST, Mutant, mutant_build
 from sim.mutate.run import Verdict, judge_all
 
 GOAL = 0.95
@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sim.mutate", description=__doc__)
     parser.add_argument("--count", type=int, default=200, help=f"mutants, 1..{MOST}; default 200")
     parser.add_argument("--seed", type=int, default=1, help="which mutants; default 1")
+    parser.add_argument("--pixels", type=int, choices=sorted(CONFIGS), default=2, help="of the engine; default 2")
     parser.add_argument("--only", type=int, nargs="*", default=[], help="judge only these mutants, by number")
     parser.add_argument("--processes", type=int, default=2, help="simulations at the same time; default 2")
     parser.add_argument("--json", type=Path, default=None, help="write every verdict to this file")
@@ -47,9 +48,8 @@ def report(console: Console, mutants: list[Mutant], verdicts: dict[int, Verdict]
     """Print the table and the survivors; the share that was killed."""
     console.print(table(mutants, verdicts))
     for one in mutants:
-        verdict = verdicts[one.selector]
-        if not verdict.killed:
-            console.print(f"survived {one.selector}: {one.place}: {verdict.effect}", markup=False, soft_wrap=True)
+        if not verdicts[one.selector].killed:
+            console.print(f"survived {one.selector}: {one.place}", markup=False, soft_wrap=True)
     killed = sum(verdict.killed for verdict in verdicts.values())
     console.print(f"{killed} of {len(mutants)} mutants killed: {100 * killed / len(mutants):.1f} %")
     return killed / len(mutants)
@@ -57,13 +57,13 @@ def report(console: Console, mutants: list[Mutant], verdicts: dict[int, Verdict]
 
 def _judge(console: Console, arguments: argparse.Namespace) -> tuple[list[Mutant], dict[int, Verdict]]:
     with console.status("drawing mutants, building one simulator for all"):
-        mutants, build = mutant_build(arguments.count, arguments.seed)
+        mutants, build = mutant_build(CONFIGS[arguments.pixels], arguments.count, arguments.seed)
     chosen = [one for one in mutants if not arguments.only or one.selector in arguments.only]
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("mutants", total=len(chosen))
         verdicts = judge_all(
-            build, [one.selector for one in chosen], arguments.processes,
+            build, CONFIGS[arguments.pixels], [one.selector for one in chosen], arguments.processes,
             progress=lambda done: progress.update(task, completed=done),
         )
     return chosen, verdicts

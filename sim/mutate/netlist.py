@@ -14,11 +14,17 @@ from rtl.check_verilog import RUN_YOSYS
 from sim import build as simulator
 from sim.build import BENCH_SOURCES, CACHE, Build, bench_configuration, build_sources, engine_verilog, locked
 
-# Small memories and tiles, yet every unit: two pixels, results requantized in two turns, windows of 3 columns.
-CONFIG = EngineConfig(
-    name="mutant", pixels=2, lanes=4, taps=4, requant_lanes=4, scratchpad_words=1024, weight_rows=128,
-    parameter_rows=32, window_kernel=3, bus_bytes=8, guard_bits=7, queue_units=8,
-)
+# By pixels. Small memories and tiles, yet every unit; with 2 pixels results are requantized in two turns.
+CONFIGS = {
+    2: EngineConfig(
+        name="mutant", pixels=2, lanes=4, taps=4, requant_lanes=4, scratchpad_words=1024, weight_rows=128,
+        parameter_rows=32, window_kernel=3, bus_bytes=8, guard_bits=7, queue_units=8,
+    ),
+    1: EngineConfig(
+        name="mutant1", pixels=1, lanes=4, taps=8, requant_lanes=4, scratchpad_words=1024, weight_rows=64,
+        parameter_rows=32, window_kernel=5, bus_bytes=16, guard_bits=5, queue_units=8,
+    ),
+}
 COMPUTE_PATH = (
     "wesnpu_engine_compute*", "wesnpu_engine_scratchpad*", "wesnpu_engine_parameter_memory",
     "wesnpu_engine_weight_memory",
@@ -26,6 +32,12 @@ COMPUTE_PATH = (
 SELECTOR_BITS = 12
 MOST = (1 << SELECTOR_BITS) - 1
 SPARE = 40  # drawn in addition, in place of mutants of clocks
+# Nothing that cannot matter is left to mutate: constants, unused bits and dead logic go, across modules too, and the
+# write ports of the slices of a word become one.
+CLEAN = "\n".join((
+    "proc", "opt", "memory_share", "opt", *3 * ("opt_hier", "opt -full", "opt_clean -purge"),
+    "wreduce", "splitcells", "opt_dff", "opt -full", "opt_clean -purge",
+))
 # Read whenever a program's memory is loaded; the count of broken rules starts again with each program.
 BENCH_MUTSEL = f"""
 logic [{SELECTOR_BITS - 1}:0] mutsel = 0;
@@ -73,14 +85,10 @@ def _yosys(folder: Path, script: str) -> None:
 
 
 def draw(folder: Path, verilog: str, count: int, seed: int) -> list[Mutant]:
-    """`count` mutants of the compute path, even over cells; leaves the netlist in base.il of `folder`.
-
-    Dead logic and constants are removed (`opt`) and the write ports of the slices of a word become one (`memory_share`)
-    first: a mutant of a bit that no slice writes could change nothing.
-    """
+    """`count` mutants of the compute path, even over cells; leaves the netlist they are drawn on in base.il."""
     (folder / "engine.v").write_text(verilog)  # its name is part of every cell's
     _yosys(folder, (
-        f"read_verilog -sv engine.v\nhierarchy -top wesnpu\nproc\nopt\nmemory_share\nopt\nwrite_rtlil base.il\n"
+        f"read_verilog -sv engine.v\nhierarchy -top wesnpu\n{CLEAN}\nwrite_rtlil base.il\n"
         f"select -set path {' '.join(COMPUTE_PATH)}\nmutate -list {count + SPARE} -seed {seed} -o list.txt @path\n"
     ))
     drawn = [Mutant(0, line) for line in (folder / "list.txt").read_text().splitlines() if line.startswith("mutate ")]
@@ -99,9 +107,9 @@ def plant(folder: Path, mutants: list[Mutant]) -> Path:
     return folder / "mutants.v"
 
 
-def mutant_build(count: int, seed: int) -> tuple[list[Mutant], Build]:
+def mutant_build(config: EngineConfig, count: int, seed: int) -> tuple[list[Mutant], Build]:
     """The mutants and the one simulator that holds them all; both cached by content."""
-    verilog = engine_verilog(CONFIG).read_text()
+    verilog = engine_verilog(config).read_text()
     text = f"{Path(__file__).read_text()}{verilog}{simulator.tool_versions()}{count} {seed}"
     folder = CACHE / f"mutants-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     kept = folder / "mutants.json"
@@ -112,12 +120,12 @@ def mutant_build(count: int, seed: int) -> tuple[list[Mutant], Build]:
             plant(folder, mutants)
             kept.write_text(json.dumps([asdict(one) for one in mutants]))
     mutants = [Mutant(**one) for one in json.loads(kept.read_text())]
-    return mutants, build_mutants(folder / "mutants.v")
+    return mutants, build_mutants(folder / "mutants.v", config)
 
 
-def build_mutants(netlist: Path) -> Build:
+def build_mutants(netlist: Path, config: EngineConfig) -> Build:
     """The bench around the engine of `netlist`, with `mutsel` read from mutsel.txt in the folder of the simulation."""
-    extra = bench_configuration(CONFIG, netlist.read_text(), "wesnpu")
+    extra = bench_configuration(config, netlist.read_text(), "wesnpu")
     declaration = BENCH_MUTSEL.strip().replace("\n", " \\\n")
     extra = extra.replace("`define BENCH_INSTANCE ", f"`define BENCH_INSTANCE {declaration} \\\n")
     sources = [netlist, *(simulator.ROOT / "sim" / "verilog" / name for name in BENCH_SOURCES)]

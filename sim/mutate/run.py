@@ -8,34 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from compiler.config import EngineConfig
 from golden.errors import WesnpuError
 from sim.build import Build
 from sim.cases import Orders
-from sim.mutate.netlist import CONFIG
 from sim.runner import RUNS, run_case
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """killed_by: the test that failed, empty for a survivor; failure: how; timing, causes: a survivor changed the
-    number of cycles of a program, the counts of their causes."""
+    """killed_by: the test that failed, empty for a survivor; failure: how."""
 
     killed_by: str
     failure: str
-    timing: bool = False
-    causes: bool = False
 
     @property
     def killed(self) -> bool:
         """Whether a test failed."""
         return bool(self.killed_by)
-
-    @property
-    def effect(self) -> str:
-        """What a survivor changed."""
-        if self.timing:
-            return "only numbers of cycles differ"
-        return "only counters of causes differ" if self.causes else "nothing differs"
 
     @property
     def record(self) -> dict:
@@ -56,7 +46,7 @@ def _read(path: Path) -> tuple[dict[int, Verdict], int | None]:
     return verdicts, begun
 
 
-def judge(build: Build, selectors: list[int], results: Path) -> dict[int, Verdict]:
+def judge(build: Build, config: EngineConfig, selectors: list[int], results: Path) -> dict[int, Verdict]:
     """Judge these mutants one after the other; `results` grows by a line per verdict."""
     left = selectors
     while left:
@@ -64,7 +54,7 @@ def judge(build: Build, selectors: list[int], results: Path) -> dict[int, Verdic
         reason = ""
         try:
             reason = run_case(
-                Orders("mutate"), CONFIG, build=build, module="sim.mutate.entry", environment=environment
+                Orders("mutate"), config, build=build, module="sim.mutate.entry", environment=environment
             ).failure
         except WesnpuError as error:
             reason = str(error)
@@ -80,7 +70,8 @@ def judge(build: Build, selectors: list[int], results: Path) -> dict[int, Verdic
 
 
 def judge_all(
-    build: Build, selectors: list[int], processes: int, progress: Callable[[int], None] = lambda done: None
+    build: Build, config: EngineConfig, selectors: list[int], processes: int,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> dict[int, Verdict]:
     """The verdict of every mutant; `progress` is told how many are decided."""
     RUNS.mkdir(parents=True, exist_ok=True)
@@ -97,7 +88,7 @@ def judge_all(
     watcher.start()
     try:
         with ThreadPoolExecutor(len(parts)) as pool:
-            verdicts = list(pool.map(lambda part: judge(build, *part), zip(parts, files, strict=True)))
+            verdicts = list(pool.map(lambda part: judge(build, config, *part), zip(parts, files, strict=True)))
     finally:
         stop.set()
         watcher.join()
