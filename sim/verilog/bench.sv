@@ -74,16 +74,22 @@ module bench (
     logic [`BENCH_LANES*(`BENCH_GUARD_BITS+11)-1:0] trace_shifted_0, trace_shifted_1;
     logic [`BENCH_LANES*(`BENCH_GUARD_BITS+27)-1:0] trace_product_0, trace_product_1;
 
+    // Until the first reset all is held in reset: inputs and registers begin with random values that mean nothing.
+    logic was_reset = 0, alive;
+    assign alive = aresetn && was_reset;
     // Registered, so that no logic of the engine hangs on an input of the bench: it would be evaluated twice a cycle.
     logic resetn = 0;
-    always @(posedge clk) resetn <= aresetn;
+    always @(posedge clk) begin
+        if (!aresetn) was_reset <= 1;
+        resetn <= alive;
+    end
 
     // verilator lint_off WIDTH
     `BENCH_INSTANCE
     // verilator lint_on WIDTH
 
     axi_memory #(.BEAT_BYTES(BEAT_BYTES)) memory (
-        .clk, .aresetn, .load, .dump, .job, .base, .size, .read_latency, .write_latency, .stalls, .seed, .order,
+        .clk, .aresetn(alive), .load, .dump, .job, .base, .size, .read_latency, .write_latency, .stalls, .seed, .order,
         .fail_read, .fail_read_beat, .fail_write, .fail_response, .stop_channel, .stop_after, .idle, .read_issued,
         .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arvalid(m_axi_arvalid), .arready(m_axi_arready),
         .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast), .rvalid(m_axi_rvalid), .rready(m_axi_rready),
@@ -102,7 +108,7 @@ module bench (
     );
 
     axil_master master (
-        .clk, .aresetn, .go(go || late), .write(late || operation != 4),
+        .clk, .aresetn(alive), .go(go || late), .write(late || operation != 4),
         .address(late ? late_address : operand_address), .data(late ? late_data : operand_data),
         .done(axil_done), .answer, .response,
         .awaddr(s_axil_awaddr), .awvalid(s_axil_awvalid), .awready(s_axil_awready),
@@ -162,6 +168,6 @@ module bench (
             end
             DRAIN: if (elapsed >= 32'(drain)) begin reply <= request; state <= WAIT; end
         endcase
-        if (!aresetn) begin state <= WAIT; reply <= request; end
+        if (!alive) begin state <= WAIT; reply <= request; {load, dump, go, late} <= 0; end
     end
 endmodule
