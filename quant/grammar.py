@@ -12,15 +12,20 @@ from dataclasses import dataclass, field
 from golden.errors import WesnpuError
 
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
-#: Where a pass stands: over the float network, how a channel's shift is stored, activation ranges, scales of powers of
-#: two for activations, weight scales, codes, a search over the exponents, and what measures the integer network.
-SLOTS = ("float", "field", "ranges", "activations", "scales", "rounding", "search", "compensation", "correction")
+#: Where a pass stands: over the float network, the order of its channels, how a channel's shift is stored, activation
+#: ranges, scales of powers of two for activations, weight scales, codes, a search over the exponents, and what measures
+#: the integer network.
+SLOTS = (
+    "float", "order", "field", "ranges", "activations", "scales", "rounding", "search", "compensation", "correction",
+)
 REPAIRED = ("rounding", "search", "compensation", "correction")  # slots whose result the re-check must see
 
 
 @dataclass(frozen=True)
 class Part:
     """What one word of a recipe stands for: passes by slot, and the only scales that it goes with (all if none).
+
+    In passes {0}, {1} are the sizes in the name of the scales, which such a part needs.
 
     Two parts that fill the same slot exclude each other.
     """
@@ -49,6 +54,7 @@ SCALES: dict[str, Part] = {
 }
 #: Scales with sizes in their name: sl4x2 is sub_layer_scales for groups of 4 output channels and 2 blocks of inputs.
 SIZED_SCALES = {r"sl(\d+)x(\d+)": "sub_layer_scales"}
+SIZED = "slNxM"
 POW2 = tuple(name for name in SCALES if name.startswith("pow2"))
 PARTS: dict[str, Part] = {
     "cle": Part("cross-layer equalization (1906.04721)", {"float": ("cross_layer_equalization",)}),
@@ -60,6 +66,10 @@ PARTS: dict[str, Part] = {
             "float": ("cross_layer_equalization", "bias_absorption"),
             "correction": ("analytic_bias_correction",),
         },
+    ),
+    "reorder": Part(
+        "channels of similar range side by side (PTQ-SL, 2110.07809)", {"order": ("channel_reordering:{0}",)},
+        only=(SIZED,),
     ),
     "free": Part("activation ranges without images", {"ranges": ("data_free_ranges", *RANGES[1:])}),
     "phase": Part("the best layer scale within an octave", {"scales": ("wes_phase_scales",)}, only=("wes",)),
@@ -85,14 +95,21 @@ DEFAULTS = {"ranges": RANGES, "rounding": ("round_weights",)}
 def parse(recipe: str) -> tuple[str, ...]:
     """The passes of a recipe in order; WesnpuError names the wrong, repeated or contradictory part."""
     scales, *words = WHOLE.get(recipe, recipe).split("+")
+    sizes = scale_sizes(scales)
     slots, owner = DEFAULTS | _scales(recipe, scales), dict.fromkeys(SLOTS, "")
     for word in words:
         part = _part(recipe, scales, word)
         for slot, passes in part.passes.items():
             if owner[slot]:
                 raise WesnpuError(f"recipe is {recipe!r}: {owner[slot]!r} and {word!r} exclude each other")
-            owner[slot], slots[slot] = word, passes
+            owner[slot], slots[slot] = word, tuple(name.format(*sizes) for name in passes)
     return _in_order(slots)
+
+
+def scale_sizes(scales: str) -> tuple[str, ...]:
+    """The sizes in the name of the scales: 4 and 2 of sl4x2; none where it has none."""
+    found = (re.fullmatch(pattern, scales) for pattern in SIZED_SCALES)
+    return next((match.groups() for match in found if match), ())
 
 
 def _scales(recipe: str, word: str) -> dict[str, tuple[str, ...]]:
@@ -109,7 +126,7 @@ def _part(recipe: str, scales: str, word: str) -> Part:
     if word not in PARTS:
         raise WesnpuError(f"recipe is {recipe!r}: {word!r} must be one of the parts {', '.join(PARTS)}")
     part = PARTS[word]
-    if part.only and scales not in part.only:
+    if part.only and (SIZED if scale_sizes(scales) else scales) not in part.only:
         raise WesnpuError(f"recipe is {recipe!r}: {word!r} goes with {', '.join(part.only)} only")
     return part
 

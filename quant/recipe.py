@@ -25,6 +25,7 @@ from quant.passes.additions import fuse_additions, tie_residual_scales
 from quant.passes.analytic_bias_correction import analytic_bias_correction
 from quant.passes.bias_absorption import bias_absorption
 from quant.passes.bias_correction import bias_correction
+from quant.passes.channel_reordering import channel_reordering
 from quant.passes.compensated_rounding import compensated_rounding
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.data_free_ranges import data_free_ranges
@@ -64,7 +65,7 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
     )
 }
 SIZED_PASSES: dict[str, Callable[..., Callable[[Plan], Any]]] = {
-    function.__name__: function for function in (sub_layer_scales,)
+    function.__name__: function for function in (sub_layer_scales, channel_reordering)
 }
 REPEAT_FROM = "tie_residual_scales"
 REPEATS = 3  # rounds of the re-check

@@ -3,11 +3,12 @@
 import pytest
 
 from golden.errors import WesnpuError
-from quant.grammar import PARTS, SCALES, parse
+from quant.grammar import PARTS, SCALES, SIZED, parse
 from quant.recipe import RECIPES, pass_of
 
 START = ("zero_dead_channels",)
 RANGES = ("activation_ranges", "fuse_additions", "tie_residual_scales")
+CLE = ("cross_layer_equalization",)
 PLAIN = ("round_weights", "recheck")
 
 
@@ -39,6 +40,7 @@ PLAIN = ("round_weights", "recheck")
                 "bias_correction", "recheck",
             ),
         ),
+        ("sl8x2+reorder+cle", (*START, *CLE, "channel_reordering:8", *RANGES, "sub_layer_scales:8:2", *PLAIN)),
         ("sl8x2", (*START, *RANGES, "sub_layer_scales:8:2", *PLAIN)),
     ],
 )
@@ -57,7 +59,7 @@ def test_every_pass_of_a_named_recipe_exists(recipe):
 
 @pytest.mark.parametrize("word", PARTS)
 def test_every_part_changes_a_recipe_and_exists(word):
-    scales = PARTS[word].only[0] if PARTS[word].only else "wes"
+    scales = PARTS[word].only[0].replace(SIZED, "sl4x2") if PARTS[word].only else "wes"
     assert parse(f"{scales}+{word}") != parse(scales)
     assert all(callable(pass_of(name)) for name in parse(f"{scales}+{word}"))
 
@@ -74,6 +76,8 @@ def test_every_part_changes_a_recipe_and_exists(word):
         ("wes+sum+ecr", "'sum' and 'ecr' exclude"),
         ("layerwise+half", "'half' goes with wes only"),
         ("wes+rapq", "'rapq' goes with pow2"),
+        ("wes+reorder", "'reorder' goes with slNxM only"),
+        ("sl4x2+half", "'half' goes with wes only"),
         ("sl0x1", "sub-layer group is 0"),
     ],
 )
