@@ -69,16 +69,17 @@ def test_without_labels_agreement_decides(model: Path, images: Path) -> None:
 def test_nothing_within_the_loss_is_said_with_exit_code_1(images: Path, tmp_path: Path) -> None:
     shown = run(
         "compare", FASHION, "--calib", CALIB, "--images", DATA, "--limit", 60, "--recipes", "layerwise",
-        "--weight-bits", 2, "--max-loss", 1,
+        "--weight-bits", 2, "--activation-bits", 4, "--max-loss", 1,
     )
     assert shown.exit_code == 1 and "no method stays within 1 pp" in shown.output
-    assert "layerwise W2A8 loses least" in shown.output
+    assert "layerwise W2A4 loses least" in shown.output
 
 
 @pytest.mark.parametrize(
     ("option", "naming"),
     [
         (["--weight-bits", "7"], ["--weight-bits", "7"]),
+        (["--activation-bits", "5"], ["--activation-bits", "5"]),
         (["--weight-bits", "x,8"], ["--weight-bits", "x"]),
         (["--recipes", "wes,nonsense"], ["nonsense"]),
         (["--images", "/nowhere"], ["/nowhere"]),

@@ -60,10 +60,20 @@ def imagenet_bars(find: Find) -> list[Bar]:
             f"W8A8 `{SHIFT_SCALER}`: not significantly below ONNX Runtime per channel (McNemar, p > 0.05)",
             [best, find(ORT_CHANNEL, 8)], not_below_ort,
         ),
-        _judged("W4A8: `wes+ecr` at or above `channelwise+bc`", [four("wes+ecr"), four("channelwise+bc")], above),
-        _judged("W4A8: `wes+ecr` within 5 pp of `channelwise+ecr`", [four("wes+ecr"), four("channelwise+ecr")], within),
+        *[
+            _judged(f"W4A8: `{own}` at or above `channelwise+bc`", [four(own), four("channelwise+bc")], above)
+            for own in ("wes+ecr", "wes+ecr+bc")
+        ],
+        *[
+            _judged(f"W4A8: `wes+{rest}` within 5 pp of `channelwise+{rest}`", map(four, _both(rest)), within)
+            for rest in ("ecr", "ecr+bc")
+        ],
         _judged("`wes+cle+bc` with 64 images in under 60 s", [find("wes+cle+bc", 8)], fast),
     ]
+
+
+def _both(parts: str) -> tuple[str, str]:
+    return f"wes+{parts}", f"channelwise+{parts}"
 
 
 def stress_bars(name: str, find: Find) -> list[Bar]:

@@ -54,7 +54,7 @@ class IntegerNetwork:
     def __init__(self, subject: Subject, method: Method, fold: Fold) -> None:
         self.plan, self.network = quantize_with_plan(
             subject.imported, fold.calibration, recipe=method.recipe, weight_bits=method.weight_bits,
-            preprocessing=subject.preprocessing,
+            activation_bits=method.activation_bits, preprocessing=subject.preprocessing,
         )
         groups = {name: codes.group for name, codes in self.plan.codes.items()}
         self.bytes, self.multiplier = channel_bytes(self.network, groups), multiplier_kind(self.network)

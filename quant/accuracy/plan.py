@@ -8,21 +8,24 @@ Bits = tuple[int, int]
 
 ROWS: dict[str, dict[Bits, str]] = {
     FASHION: {
-        (8, 8): """layerwise layerwise+bc pow2 pow2+rapq pow2-channel pow2-channel+sum+bc pow2-msqe-channel wes wes+bc
-                   wes+sum wes+sum+bc wes+phase wes+cle+bc wes+dfq wes+dfq+free auto channelwise channelwise+bc
-                   channelwise+sum""",
-        (6, 8): """layerwise pow2-channel+sum+bc wes wes+bc wes+sum auto channelwise channelwise+bc
-                   channelwise+sum""",
-        (4, 8): """layerwise pow2 pow2-channel pow2-channel+sum+bc pow2-msqe-channel pow2-channel+sum+rapq+bc wes
-                   wes+bc wes+sum auto wes+phase wes+cle+bc channelwise channelwise+bc channelwise+sum""",
+        (8, 8): """layerwise layerwise+bc pow2+rapq pow2-channel pow2-channel+sum+bc pow2-msqe-channel wes wes+shift2
+                   wes+shift3 wes+half wes+bc wes+sum wes+sum+bc wes+phase wes+cle+bc wes+dfq+free auto sl8x1+bc
+                   sl4x4+bc channelwise channelwise+bc channelwise+sum""",
+        (6, 8): "layerwise pow2-channel+sum+bc wes wes+bc auto channelwise channelwise+bc",
+        (4, 8): """layerwise pow2-channel pow2-channel+sum+bc pow2-channel+sum+rapq+bc wes wes+half wes+bc wes+sum
+                   wes+phase wes+cle+bc auto wes+ecr wes+ecr+bc wes+half+ecr+bc sl4x4+bc channelwise channelwise+bc
+                   channelwise+ecr channelwise+ecr+bc""",
+        (4, 4): """layerwise pow2-channel+sum+bc pow2-channel+sum+rapq+bc wes+bc auto wes+ecr+bc channelwise+bc
+                   channelwise+ecr+bc""",
+        (2, 4): "pow2-channel pow2-channel+sum+rapq+bc wes+bc auto wes+ecr+bc channelwise+ecr+bc",
     },
     STRESS: {(8, 8): "layerwise layerwise+cle+bc wes wes+bc wes+cle+bc auto channelwise"},
     IMAGENET: {
         (8, 8): """layerwise layerwise+bc pow2 pow2-channel+sum+bc wes wes+bc wes+sum wes+sum+bc wes+cle+bc auto
                    channelwise channelwise+sum""",
         (6, 8): "wes auto channelwise channelwise+sum",
-        (4, 8): """pow2-channel+sum+bc wes wes+bc wes+cle+bc wes+phase wes+sum auto channelwise channelwise+bc
-                   channelwise+sum""",
+        (4, 8): """pow2-channel+sum+bc wes wes+bc wes+cle+bc wes+phase wes+half wes+sum auto wes+ecr wes+ecr+bc
+                   wes+half+ecr+bc channelwise channelwise+bc channelwise+ecr channelwise+ecr+bc""",
     },
 }
 BASELINES = {FASHION: (ORT_TENSOR, ORT_CHANNEL), STRESS: (), IMAGENET: (ORT_TENSOR, ORT_CHANNEL)}

@@ -7,7 +7,7 @@ from quant.accuracy.summary import Row
 
 ORDER = "bits, then bytes per channel, multiplier, effort to quantize"
 #: Parts of a recipe that need nothing more than activation ranges.
-PLAIN = ("sum", "phase", "cle", "cle2", "dfq", "analytic", "reorder", "half")
+PLAIN = ("sum", "phase", "cle", "cle2", "cle-needed", "dfq", "analytic", "reorder", "half", "shift2", "shift3")
 NO_IMAGES, RANGES, CORRECTION, SEARCH, TRAINING = range(5)
 OTHERS = {"free": NO_IMAGES, "bc": CORRECTION, "auto": CORRECTION, "rapq-blocks": TRAINING}
 

@@ -20,8 +20,9 @@ from quant.accuracy.store import Store
 from quant.accuracy.subject import Fold, Subject
 from quant.accuracy.summary import Row, float_top1, rows
 from quant.onnx_import import import_onnx
+from quant.scales import ACTIVATION_BITS
 from wesnpu import console, options
-from wesnpu.commands.quantize import input_layout
+from wesnpu.commands.quantize import ActivationBits, input_layout
 from wesnpu.image_files import Pictures, read_pictures
 
 RECIPES = (
@@ -43,6 +44,7 @@ def compare(
     calib: options.Images,
     images: options.Images,
     weight_bits: WeightBits = "8",
+    activation_bits: ActivationBits = 8,
     max_loss: MaxLoss = 1.0,
     recipes: Recipes = USUAL,
     csv: CsvFile = None,
@@ -62,7 +64,7 @@ def compare(
     """Compare every method on a float ONNX network and recommend the cheapest within a loss; exit code 1 if none is."""
     for path in filter(None, (csv, json_file)):
         check_output(path, model)
-    methods = chosen_methods(recipes, weight_bits)
+    methods = chosen_methods(recipes, weight_bits, activation_bits)
     imported = import_onnx(model, shape=options.sizes(shape))
     how = options.preprocessing(
         imported.graph.shapes[imported.graph.input], mean=mean, std=std, value_range=value_range,
@@ -88,13 +90,15 @@ def compare(
     recommend(best, found, max_loss, model)
 
 
-def chosen_methods(recipes: str, weight_bits: str) -> list[Method]:
+def chosen_methods(recipes: str, weight_bits: str, activation_bits: int) -> list[Method]:
     """Every recipe at every number of bits, and at 8 bits ONNX Runtime's; WesnpuError names what does not exist."""
     bits = [int(text) if text.strip().isdecimal() else text for text in weight_bits.split(",")]
     strange = [text for text in bits if text not in WEIGHT_BITS]
     if strange:
         raise WesnpuError(f"--weight-bits is {weight_bits!r}: must be of {', '.join(map(str, WEIGHT_BITS))}")
-    own = [Method(recipe.strip(), int(width)) for width in bits for recipe in recipes.split(",")]
+    if activation_bits not in ACTIVATION_BITS:
+        raise WesnpuError(f"--activation-bits is {activation_bits}: must be of {', '.join(map(str, ACTIVATION_BITS))}")
+    own = [Method(recipe.strip(), int(width), activation_bits) for width in bits for recipe in recipes.split(",")]
     return own + [Method(name) for name in BASELINES if 8 in bits]
 
 
@@ -148,6 +152,7 @@ def recommend(best: Row | None, found: Sequence[Row], max_loss: float, model: Pa
         f"channel besides weights, multiplier: {best.first.multiplier}; engine: {'yes' if best.first.engine else 'no'}"
     )
     bits = "" if best.method.weight_bits == 8 else f" --weight-bits {best.method.weight_bits}"
+    bits += "" if best.method.activation_bits == 8 else f" --activation-bits {best.method.activation_bits}"
     console.say(f"wesnpu quantize {model} --calib ... --recipe {best.method.recipe}{bits} -o NET")
 
 
