@@ -5,15 +5,12 @@ import math
 import numpy as np
 
 from golden.errors import WesnpuError
-from golden.network import Network
-from golden.plan import LayerPlan
 from quant.calibrate import mean_name, with_means
 from quant.exponent_search import Choice
 from quant.exponents import places
 from quant.float_run import FloatRunner
-from quant.input_scale import quantize_real
-from quant.lower import lower, lower_layer
-from quant.operations import Operation
+from quant.integer_run import IntegerRun, first_images
+from quant.lower import lower
 from quant.passes.bias_correction import before_clamp_mean
 from quant.plan import Plan
 
@@ -29,7 +26,7 @@ class ExponentLoss:
     def __init__(self, plan: Plan, images: int, power: float) -> None:
         """Needs a plan that can be lowered, with power-of-two scales."""
         self.plan, self.power, self.places = plan, power, places(plan)
-        self.real = _first_images(plan, images)
+        self.real = first_images(plan, images)
         self.float_outputs, self.float_means = _float_values(plan, self.real)
         self.tensors: dict[str, np.ndarray] = {}
         self.corrections: dict[str, np.ndarray] = {}
@@ -44,12 +41,12 @@ class ExponentLoss:
         self.put(choice)
         self.plan.corrections.update(self.corrections)
         try:
-            run = _Run(self.plan, lower(self.plan), dict(self.tensors))
-            run.layers(self.real, self.places[first].first if first else 0, self.float_means)
+            run = IntegerRun(self.plan, lower(self.plan), dict(self.tensors))
+            self._run(run, self.places[first].first if first else 0)
         except WesnpuError:
             self.infeasible += 1
             return math.inf
-        value = self._distance(run.network, run.tensors)
+        value = sum(float((np.abs(run.real(name) - y) ** self.power).sum()) for name, y in self.float_outputs.items())
         if value < self.best:
             self.best, self.tensors, self.corrections = value, run.tensors, dict(self.plan.corrections)
         return value
@@ -60,48 +57,16 @@ class ExponentLoss:
         for place, exponent in zip(self.places, choice, strict=True):
             place.put(exponent)
 
-    def _distance(self, network: Network, tensors: dict[str, np.ndarray]) -> float:
-        total = 0.0
-        for name, wanted in self.float_outputs.items():
-            tensor = network.tensors[name]
-            real = (tensors[name].astype(np.float64) - tensor.zero_point) * tensor.scale
-            total += float((np.abs(real - wanted) ** self.power).sum())
-        return total
-
-
-class _Run:
-    """One choice on the images, from some layer on; the means of its tensors are what bias correction asks for."""
-
-    def __init__(self, plan: Plan, network: Network, tensors: dict[str, np.ndarray]) -> None:
-        self.plan, self.network, self.tensors = plan, network, tensors
-
-    def layers(self, real: np.ndarray, first: int, float_means: dict[str, np.ndarray]) -> None:
-        """Fill `tensors` from layer `first` on, with the biases corrected to `float_means` where there are any."""
+    def _run(self, run: IntegerRun, first: int) -> None:
+        """Run the layers from `first` on, with their biases corrected where the recipe does that."""
         if first == 0:
-            scale = self.plan.scales[self.network.input]
-            self.tensors[self.network.input] = quantize_real(real, scale.scale, scale.zero_point)
+            run.enter(self.real)
         for operation in self.plan.operations[first:]:
-            if float_means and operation.kind != "add":
+            if self.float_means and operation.kind != "add":
                 self.plan.corrections.pop(operation.name, None)
-                wanted = float_means[operation.output]
-                self.plan.corrections[operation.name] = wanted - before_clamp_mean(self.plan, operation, self)
-            self.tensors[operation.output] = self._layer(operation)
-
-    def _layer(self, operation: Operation) -> np.ndarray:
-        layer = lower_layer(self.plan, operation)
-        layer.check_accumulator(*self.network.codes_read(layer))
-        fast, images = LayerPlan(self.network, layer), self.tensors[layer.input]
-        residuals = [None] * len(images) if layer.residual is None else self.tensors[layer.residual.tensor]
-        return np.stack([fast.run(*pair) for pair in zip(images, residuals, strict=True)])
-
-    def mean(self, tensor: str) -> np.ndarray:
-        """Mean code over the images, float64 (C, H, W)."""
-        values = self.tensors[tensor]
-        return values.sum(axis=0, dtype=np.int32) / len(values)
-
-    def shape(self, tensor: str) -> tuple[int, int, int]:
-        """(C, H, W) of a tensor."""
-        return self.network.tensors[tensor].shape
+                integer = before_clamp_mean(self.plan, operation, run)
+                self.plan.corrections[operation.name] = self.float_means[operation.output] - integer
+            run.advance(operation)
 
 
 def _float_values(plan: Plan, real: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -111,12 +76,3 @@ def _float_values(plan: Plan, real: np.ndarray) -> tuple[dict[str, np.ndarray], 
     values = FloatRunner(with_means(graph, wanted), [*graph.outputs, *map(mean_name, wanted)])(real)
     means = {name: values[mean_name(name)].astype(np.float64).mean(axis=0) for name in wanted}
     return {name: values[name] for name in graph.outputs}, means
-
-
-def _first_images(plan: Plan, count: int) -> np.ndarray:
-    parts: list[np.ndarray] = []
-    for batch in plan.batches():
-        parts.append(batch[: count - sum(map(len, parts))])
-        if sum(map(len, parts)) == count:
-            break
-    return np.concatenate(parts)

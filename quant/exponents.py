@@ -85,5 +85,5 @@ def _activation(plan: Plan, tensor: str, index: int) -> Place:
     given = plan.scales[tensor]
     low, high = plan.statistics.ranges.get(tensor, (given.low, given.high))
     start = floor_exponent(given.scale)
-    less = scale_of_exponent(start - 1, min(low, 0.0), max(high, 0.0))
+    less = scale_of_exponent(start - 1, min(low, 0.0), max(high, 0.0), given.top)
     return Place(plan.scales, tensor, index, start, start, {start: given, start - 1: less})

@@ -85,6 +85,10 @@ PARTS: dict[str, Part] = {
         {"rounding": ("round_weights",), "compensation": ("compensated_rounding",)},
     ),
     "rapq": Part("search over all exponents together (RAPQ, 2204.12322)", {"search": ("rapq",)}, only=POW2),
+    "rapq-blocks": Part(
+        "rounding and biases learned block by block (RAPQ, 2204.12322), needs torch",
+        {"rounding": ("round_weights",), "compensation": ("rapq_blocks",)},
+    ),
     "bc": Part("empirical bias correction", {"correction": ("bias_correction",)}),
     "analytic": Part("bias correction from BatchNormalization", {"correction": ("analytic_bias_correction",)}),
 }

@@ -2,7 +2,7 @@
 
 import math
 
-from quant.scales import CODES, Scale
+from quant.scales import Scale
 
 
 def ceil_exponent(value: float) -> int:
@@ -16,13 +16,13 @@ def floor_exponent(value: float) -> int:
     return math.frexp(value)[1] - 1
 
 
-def scale_of_exponent(exponent: int, low: float, high: float) -> Scale:
-    """Scale 2^exponent whose codes start at low <= 0; where they do not reach high, both ends are cut by as much.
+def scale_of_exponent(exponent: int, low: float, high: float, top: int = 127) -> Scale:
+    """Scale 2^exponent of codes -128..top, from low <= 0 on; where they do not reach high, both ends are cut alike.
 
     Zero keeps a code of its own. A range that starts at zero is only cut at its upper end.
     """
     scale = math.ldexp(1.0, exponent)
-    excess = max(0.0, (high - low) - CODES * scale)
+    excess = max(0.0, (high - low) - (top + 128) * scale)
     start = low + excess / 2 if low < 0 else low
     zero_point = -128 - math.floor(start / scale + 0.5)
-    return Scale(scale, max(-128, min(127, zero_point)))
+    return Scale(scale, max(-128, min(top, zero_point)), top)

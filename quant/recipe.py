@@ -39,6 +39,7 @@ from quant.passes.pow2_scales import (
     pow2_scales,
 )
 from quant.passes.rapq import rapq
+from quant.passes.rapq_blocks import rapq_blocks
 from quant.passes.recheck import recheck
 from quant.passes.rounding import round_weights, round_weights_keeping_sums
 from quant.passes.shift_fields import shift_field_of_2_bits, shift_field_of_3_bits
@@ -61,7 +62,7 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
         wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
         analytic_bias_correction, recheck, pow2_activation_scales, pow2_scales, pow2_channel_scales, rapq,
         pow2_msqe_scales, pow2_msqe_channel_scales, wes_half_scales, shift_field_of_2_bits, shift_field_of_3_bits,
-        compensated_rounding, equalize_where_needed,
+        compensated_rounding, equalize_where_needed, rapq_blocks,
     )
 }
 SIZED_PASSES: dict[str, Callable[..., Callable[[Plan], Any]]] = {

@@ -40,6 +40,8 @@ def test_a_scale_that_is_too_small_cuts_both_ends_alike_and_keeps_zero():
         assert scale.scale == math.ldexp(1.0, k) and scale.low <= 0 <= scale.high
         if scale.low < 0 < scale.high:
             assert abs((scale.low - low) - cut / 2) <= scale.scale, seed
+        narrow = scale_of_exponent(k + 4, low, high, 2**4 - 129)
+        assert narrow.top == -113 and narrow.low <= 0 <= narrow.high and narrow.high - narrow.low == 15 * 2.0 ** (k + 4)
         if low == 0:
             assert scale.low == 0
         whole = scale_of_exponent(k + 1, low, high)

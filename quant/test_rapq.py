@@ -118,7 +118,7 @@ def test_eight_layers_end_no_worse_than_the_start_and_than_random_choices():
 
 @pytest.mark.parametrize("recipe", ["pow2-channel+sum+rapq+bc"])
 def test_two_runs_are_byte_identical_and_every_multiplier_is_a_power_of_two(recipe):
-    images = real_images(2, 20, (3, 8, 8))
+    images = real_images(2, 4, (3, 8, 8))
     one, other = (quantize(residual_network(4), images, recipe=recipe, weight_bits=4) for _ in range(2))
     assert encode_network(one) == encode_network(other)
     assert {layer.requantizer.multiplier for layer in one.layers} == {2**15}

@@ -20,7 +20,7 @@ def pow2_activation_scales(plan: Plan) -> None:
     for name, scale in plan.scales.items():
         exponent = ceil_exponent(scale.scale)
         if math.ldexp(1.0, exponent) != scale.scale:
-            plan.scales[name] = scale_of_exponent(exponent, scale.low, scale.high)
+            plan.scales[name] = scale_of_exponent(exponent, scale.low, scale.high, scale.top)
 
 
 def pow2_scales(plan: Plan) -> None:
