@@ -25,6 +25,8 @@ from sim.process import ProcessDriver
 from sim.runner import RUNS
 from sim.session import Session
 
+MOST_LATENCY = 65535  # cycles that the bench's memory can wait
+
 
 @dataclass(frozen=True)
 class LayerCycles:
@@ -128,6 +130,8 @@ def cosim(
     compiled = compile_network(network, config, fuse=fuse)  # refuse before anything is built
     how = manners(stalls, seed)
     if latency is not None:
+        if not 0 <= latency <= MOST_LATENCY:
+            raise WesnpuError(f"latency is {latency}: must be in 0..{MOST_LATENCY}")
         how = replace(how, read_latency=latency, write_latency=latency)
     build, watch = build_bench(config), _Watch(network, len(images), progress)
     workers = min(len(images), processes or os.cpu_count() or 1)

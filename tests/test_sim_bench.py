@@ -159,3 +159,6 @@ def test_cosim_refuses_other_images():
     network, image = random_network("chain", 3, CONFIG.guard_bits)
     with pytest.raises(WesnpuError, match="int8"):
         cosim(network, image, "small")
+    for name, value in (("latency", -1), ("latency", 65536), ("processes", 0)):
+        with pytest.raises(WesnpuError, match=f"{name} is {value}: must be"):
+            cosim(network, image[None], "small", **{name: value})

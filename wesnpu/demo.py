@@ -19,7 +19,7 @@ from quant.evaluate import compare_scores, float_scores, input_codes, scores
 from quant.images import Images
 from quant.onnx_import import Imported, import_onnx
 from quant.recipe import quantize
-from wesnpu import console, report, report_data
+from wesnpu import console, options, report, report_data
 from wesnpu.cosim_report import report_of
 from wesnpu.errors import one_line
 
@@ -101,7 +101,7 @@ def simulate(network: Network, codes: np.ndarray, config: EngineConfig, seed: in
 
     console.say(f"compiling for {config.name} ({config.macs_per_cycle} MAC/cycle), simulating its Verilog")
     with console.simulation() as update:
-        return cosim(network, codes, config.name, seed, progress=update)
+        return cosim(network, codes, config.name, seed, progress=update, latency=options.LATENCY)
 
 
 def show_accuracy(rows: Iterable[report_data.Accuracy]) -> None:

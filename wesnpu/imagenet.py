@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 on the simulated engine, every tensor compared (``make cosim-imagenet [IMAGES=DIR]``).
 
-    python -m wesnpu.imagenet [--images DIR] [--limit 1] [--config large] [--processes N] [--seed 1] [--report DIR]
+    python -m wesnpu.imagenet [--images DIR] [--limit 1] [--config large] [--latency 64] [--no-fuse] [--processes N]
 
 Without images it runs on pictures drawn from the seed: the integers do not care. Calibrated on the first of the images.
 """
@@ -19,7 +19,7 @@ from quant.evaluate import input_codes
 from quant.images import Images
 from quant.onnx_import import import_onnx
 from quant.recipe import quantize
-from wesnpu import console
+from wesnpu import console, options
 from wesnpu.commands.cosim import show
 from wesnpu.cosim_report import report_of
 from wesnpu.errors import one_line
@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", default="large", help="engine preset")
     made.add_argument("--processes", type=int, help="images simulated at once, default: one per core")
     made.add_argument("--seed", type=int, default=1, help="of the pictures and of what unused memory holds")
+    made.add_argument("--latency", type=int, default=options.LATENCY, help="cycles of the memory's answers")
+    made.add_argument("--no-fuse", action="store_true", help="layer by layer")
     made.add_argument("--report", type=Path, help="folder for a report")
     return made
 
@@ -63,7 +65,8 @@ def run(asked: argparse.Namespace) -> int:
     network = quantized(images)
     codes = input_codes(network, next(iter(images.batches(asked.limit))))
     with console.simulation() as update:
-        result = cosim(network, codes, config.name, asked.seed, processes=asked.processes, progress=update)
+        how = {"processes": asked.processes, "latency": asked.latency, "fuse": not asked.no_fuse}
+        result = cosim(network, codes, config.name, asked.seed, progress=update, **how)
     show(result, config.macs_per_cycle)
     if asked.report is not None:
         command = f"python -m wesnpu.imagenet {' '.join(sys.argv[1:])}".strip()

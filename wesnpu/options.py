@@ -15,6 +15,8 @@ IMAGES_HELP = "Folder of pictures, or FILE.npz[:ARRAY] (uint8 N,H,W[,C]; ARRAY i
 Images = Annotated[str, typer.Option(help=IMAGES_HELP, show_default=False)]
 OptionalImages = Annotated[str | None, typer.Option(help=IMAGES_HELP)]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first so many images.", show_default="all")]
+LATENCY = 64  # cycles, of a memory as boards have it
+Latency = Annotated[int, typer.Option(help="Cycles from a read's address to its data, and from a write to its answer.")]
 Fuse = Annotated[
     bool, typer.Option("--fuse/--no-fuse", help="Chains of layers run tile by tile in turn, their tensors on chip.")
 ]

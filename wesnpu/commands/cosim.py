@@ -33,6 +33,7 @@ def cosim(
     config: Config = "large",
     seed: Seed = 1,
     limit: options.Limit = 1,
+    latency: options.Latency = options.LATENCY,
     processes: Processes = None,
     report: Report = None,
     fuse: options.Fuse = True,
@@ -46,10 +47,13 @@ def cosim(
     pictures = read_pictures(images, preprocessing_of(quantized, network), limit=limit)
     codes = input_codes(quantized, next(iter(pictures.images.batches(len(pictures.images)))))
     with console.simulation() as update:
-        result = simulate(quantized, codes, config, seed, processes=processes, progress=update, fuse=fuse)
+        result = simulate(
+            quantized, codes, config, seed, processes=processes, progress=update, fuse=fuse, latency=latency
+        )
     show(result, PRESETS[config].macs_per_cycle)
     if report is not None:
-        command = f"wesnpu cosim {network} --images {images} --config {config} --seed {seed} --limit {limit}"
+        command = f"wesnpu cosim {network} --images {images} --config {config} --seed {seed} --latency {latency}"
+        command += "" if limit is None else f" --limit {limit}"
         command += "" if fuse else " --no-fuse"
         data = report_of(quantized, result, PRESETS[config], command=command, images=len(codes), seed=seed)
         console.say(f"report: {write_folder(data, report)}")

@@ -21,7 +21,6 @@ Mhz = Annotated[float, typer.Option(help="Clock of the engine, MHz.")]
 Bandwidth = Annotated[
     float | None, typer.Option(help="Bytes per cycle of the memory, each way.", show_default="the bus width")
 ]
-Latency = Annotated[int, typer.Option(help="Cycles from a read's address to its data, and from a write to its answer.")]
 Outstanding = Annotated[int, typer.Option(help="Read bursts under way at most.")]
 Plot = Annotated[Path | None, typer.Option("--output", "-o", help="Roofline plot to write, SVG.")]
 
@@ -37,7 +36,7 @@ def estimate(
     config: Config = "large",
     mhz: Mhz = 100.0,
     bandwidth: Bandwidth = None,
-    latency: Latency = 64,
+    latency: options.Latency = options.LATENCY,
     outstanding: Outstanding = 64,
     output: Plot = None,
     fuse: options.Fuse = True,

@@ -16,7 +16,7 @@ from golden.errors import WesnpuError
 from golden.file import load_network
 from golden.files import check_output, write_whole
 from wesnpu import console, options
-from wesnpu.commands.estimate import Latency, Mhz, Outstanding, check_mhz, memory_of
+from wesnpu.commands.estimate import Mhz, Outstanding, check_mhz, memory_of
 from wesnpu.design_points import points
 
 Configs = Annotated[str | None, typer.Option(help=f"Presets, separated by commas: {', '.join(PRESETS)}.")]
@@ -50,7 +50,7 @@ def explore(
     weights: Weights = None,
     bus: Bus = None,
     bandwidth: Bandwidths = None,
-    latency: Latency = 64,
+    latency: options.Latency = options.LATENCY,
     outstanding: Outstanding = 64,
     mhz: Mhz = 100.0,
     processes: Processes = None,
