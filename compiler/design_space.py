@@ -121,12 +121,15 @@ def _combined(
     return Candidate(f"{pixels}x{lanes}x{taps} s{scratchpad} w{weights} b{bus}", fields)
 
 
-def explore(network: Network, tried: tuple[Candidate, Memory]) -> Point:
-    """The network on one candidate with one memory; what the configuration or the compiler refuses is its refusal."""
-    candidate, memory = tried
+def explore(network: Network, tried: tuple[Candidate, Memory, bool]) -> Point:
+    """The network on one candidate with one memory; what the configuration or the compiler refuses is its refusal.
+
+    tried: the two, and `fuse` of compile_network.
+    """
+    candidate, memory, fuse = tried
     try:
         config = EngineConfig(name=candidate.name, **candidate.fields)
-        found = estimate(compile_network(network, config), memory)
+        found = estimate(compile_network(network, config, fuse=fuse), memory)
     except ValueError as error:
         return Point(candidate, memory, refusal=" ".join(str(error).split()))
     macs = sum(layer.macs for layer in found.layers)

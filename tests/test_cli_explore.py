@@ -85,10 +85,10 @@ def test_the_front_is_what_none_beats_with_the_same_memory() -> None:
 
 def test_processes_give_the_same_points_in_order(network: Path) -> None:
     loaded, told = load_network(network), []
-    tried = [(one, MEMORY) for one in grid(Axes(lanes=(2, 4, 8), scratchpad=(64,)), 7)]
+    tried = [(one, MEMORY, True) for one in grid(Axes(lanes=(2, 4, 8), scratchpad=(64,)), 7)]
     found = points(loaded, tried, processes=2, progress=told.append)
     assert found == [explore(loaded, one) for one in tried]
-    assert told == list(range(1, len(tried) + 1)) and [one.candidate for one in found] == [one for one, _ in tried]
+    assert told == list(range(1, len(tried) + 1)) and [one.candidate for one in found] == [one[0] for one in tried]
 
 
 @pytest.mark.filterwarnings("ignore")  # dask's own, of its event loop and its dashboard
@@ -97,7 +97,7 @@ def test_a_cluster_gives_the_same_points(network: Path) -> None:
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(protocol="tcp://", **options) as local:
         loaded = load_network(network)
-        tried = [(of_preset(name), MEMORY) for name in ("small", "large", "nano")]
+        tried = [(of_preset(name), MEMORY, True) for name in ("small", "large", "nano")]
         assert points(loaded, tried, scheduler=local.scheduler_address) == [explore(loaded, one) for one in tried]
 
 

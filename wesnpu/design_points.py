@@ -10,7 +10,7 @@ from compiler.design_space import Candidate, Point, explore
 from golden.network import Network
 from quant.cluster import connected, map_batches
 
-Tried = tuple[Candidate, Memory]
+Tried = tuple[Candidate, Memory, bool]  # the last: whether layers may be fused
 CODE = ("compiler.design_space",)  # what the workers of a cluster must hold as it is here
 
 

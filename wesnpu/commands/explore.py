@@ -52,6 +52,7 @@ def explore(
     bandwidth: Bandwidths = None,
     latency: options.Latency = options.LATENCY,
     outstanding: Outstanding = 64,
+    fuse: options.Fuse = True,
     mhz: Mhz = 100.0,
     processes: Processes = None,
     scheduler: options.Scheduler = None,
@@ -66,7 +67,7 @@ def explore(
     axes = {name: whole_numbers(name, text) for name, text in given.items() if text is not None}
     candidates = chosen(configs, axes, quantized.guard_bits)
     widths = (None,) if bandwidth is None else options.numbers("bandwidth", bandwidth)
-    tried = [(one, memory(one, width, latency, outstanding)) for one in candidates for width in widths]
+    tried = [(one, memory(one, width, latency, outstanding), fuse) for one in candidates for width in widths]
     with console.progress("engines", len(tried)) as update:
         workers = processes or os.cpu_count() or 1
         found = points(quantized, tried, processes=workers, scheduler=scheduler, progress=update)
