@@ -75,6 +75,15 @@ def test_nothing_within_the_loss_is_said_with_exit_code_1(images: Path, tmp_path
     assert "layerwise W2A4 loses least" in shown.output
 
 
+def test_the_usual_recipes_all_run(model: Path, images: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    shown = run("compare", model, "--calib", images, "--images", images, "--weight-bits", "8,4", "--csv", path)
+    assert shown.exit_code in (0, 1), shown.stderr
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert not [row["refused"] for row in rows if row["refused"]]
+    assert {"auto", "channelwise+ecr+bc"} <= {row["recipe"] for row in rows if row["weight_bits"] == "4"}
+
+
 @pytest.mark.parametrize(
     ("option", "naming"),
     [

@@ -29,11 +29,11 @@ RECIPES = (
     "pow2", "pow2-channel+sum+bc", "layerwise", "layerwise+bc", "layerwise+cle+bc", "wes", "wes+bc", "wes+sum",
     "wes+sum+bc", "wes+cle+bc", "auto", "channelwise", "channelwise+sum",
 )
-USUAL = ",".join(RECIPES)
+LOW_BITS = ("wes+ecr+bc", "channelwise+ecr+bc")  # besides, below 8 bits
 NOTHING_WITHIN = 1  # exit code
 WeightBits = Annotated[str, typer.Option(help="One or more of 2, 3, 4, 6 and 8, separated by commas.")]
 MaxLoss = Annotated[float, typer.Option(min=0, max=100, help="Percentage points that the recommended one may lose.")]
-Recipes = Annotated[str, typer.Option(help="Recipes to compare, separated by commas.", show_default="the usual ones")]
+Recipes = Annotated[str | None, typer.Option(help="Recipes, separated by commas.", show_default="the usual ones")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", help="CSV file to write.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="JSON file to write: the rows and the recommendation.")]
 State = Annotated[Path | None, typer.Option(help="Folder of kept results, to go on after an interruption.")]
@@ -46,7 +46,7 @@ def compare(
     weight_bits: WeightBits = "8",
     activation_bits: ActivationBits = 8,
     max_loss: MaxLoss = 1.0,
-    recipes: Recipes = USUAL,
+    recipes: Recipes = None,
     csv: CsvFile = None,
     json_file: JsonFile = None,
     state: State = None,
@@ -90,7 +90,7 @@ def compare(
     recommend(best, found, max_loss, model)
 
 
-def chosen_methods(recipes: str, weight_bits: str, activation_bits: int) -> list[Method]:
+def chosen_methods(recipes: str | None, weight_bits: str, activation_bits: int) -> list[Method]:
     """Every recipe at every number of bits, and at 8 bits ONNX Runtime's; WesnpuError names what does not exist."""
     bits = [int(text) if text.strip().isdecimal() else text for text in weight_bits.split(",")]
     strange = [text for text in bits if text not in WEIGHT_BITS]
@@ -98,8 +98,15 @@ def chosen_methods(recipes: str, weight_bits: str, activation_bits: int) -> list
         raise WesnpuError(f"--weight-bits is {weight_bits!r}: must be of {', '.join(map(str, WEIGHT_BITS))}")
     if activation_bits not in ACTIVATION_BITS:
         raise WesnpuError(f"--activation-bits is {activation_bits}: must be of {', '.join(map(str, ACTIVATION_BITS))}")
-    own = [Method(recipe.strip(), int(width), activation_bits) for width in bits for recipe in recipes.split(",")]
+    own = [Method(recipe, int(width), activation_bits) for width in bits for recipe in named(recipes, int(width))]
     return own + [Method(name) for name in BASELINES if 8 in bits]
+
+
+def named(recipes: str | None, weight_bits: int) -> Sequence[str]:
+    """The recipes of the option; without it the usual ones for so many bits."""
+    if recipes is not None:
+        return [recipe.strip() for recipe in recipes.split(",")]
+    return RECIPES if weight_bits == 8 else RECIPES + LOW_BITS
 
 
 def tell_shared(calibration: Pictures, evaluated: Pictures) -> None:
