@@ -9,7 +9,7 @@ from quant.compensation import compensated
 from quant.graph import Activation
 from quant.input_moments import POSITIONS, input_moments, sampled_taps
 from quant.operations import Operation
-from quant.recipe import quantize
+from quant.recipe import execute, make_plan, quantize, recipe_passes
 from quant.sample_graphs import real_images, residual_network
 
 LIMIT = 7
@@ -128,3 +128,24 @@ def test_every_kind_of_scale_can_be_compensated_and_keeps_its_scales(scales):
     assert {name: tensor.scale for name, tensor in plain.tensors.items()} == {
         name: tensor.scale for name, tensor in better.tensors.items()
     }
+
+
+@pytest.mark.parametrize("recipe", ["wes+ecr+bc", "channelwise+ecr+bc"])
+def test_each_layer_is_rounded_for_inputs_whose_bias_is_corrected(recipe):
+    # with the same codes bias correction finds the same corrections, so these are what the layers were rounded with
+    graph = residual_network(4)
+    plan = make_plan(graph, real_images(4, 8, graph.shapes["x"]), recipe=recipe, weight_bits=4)
+    passes = recipe_passes(recipe)
+    execute(plan, passes[: passes.index("bias_correction")])
+    found = dict(plan.corrections)
+    execute(plan, ("bias_correction",))
+    assert len(found) > 5 and found.keys() == plan.corrections.keys()
+    assert all(np.array_equal(found[name], plan.corrections[name]) for name in found)
+    assert any(np.abs(values).max() > 0 for values in found.values())
+
+
+def test_without_bias_correction_no_bias_changes():
+    graph = residual_network(4)
+    plan = make_plan(graph, real_images(4, 8, graph.shapes["x"]), recipe="wes+ecr", weight_bits=4)
+    execute(plan, recipe_passes("wes+ecr"))
+    assert plan.corrections == {}

@@ -32,11 +32,16 @@ def bias_correction(plan: Plan) -> None:
     plan.corrections.clear()
     runner = IntegerCalibration(plan)
     for done, operation in enumerate(plan.operations, 1):
-        if operation.kind != "add":
-            integer = before_clamp_mean(plan, operation, runner)
-            plan.corrections[operation.name] = plan.statistics.means[operation.output] - integer
+        correct_bias(plan, operation, runner)
         runner.advance(operation)
         plan.report("bias correction", done)
+
+
+def correct_bias(plan: Plan, operation: Operation, runner: TensorMeans) -> None:
+    """The correction of one operation that has none yet; additions have none."""
+    if operation.kind != "add":
+        integer = before_clamp_mean(plan, operation, runner)
+        plan.corrections[operation.name] = plan.statistics.means[operation.output] - integer
 
 
 def before_clamp_mean(plan: Plan, operation: Operation, runner: TensorMeans) -> np.ndarray:

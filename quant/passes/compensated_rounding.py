@@ -8,6 +8,7 @@ from golden.errors import WesnpuError
 from quant.calibration_run import IntegerCalibration
 from quant.compensation import compensated
 from quant.input_moments import input_moments
+from quant.passes.bias_correction import correct_bias
 from quant.plan import Plan
 
 
@@ -16,8 +17,10 @@ def compensated_rounding(plan: Plan) -> None:
 
     Layer by layer in order, so that each layer sees what the rounded layers before it compute. Scales and shifts stay
     as they are and nothing leaves the grid. Where bias correction follows (plan.wants_means), which removes the mean of
-    the error anyway, the moments are taken about the mean.
+    the error anyway, the moments are about the mean, and each layer's bias is corrected before the next layer sees
+    its output: at 4 bits uncorrected means drift so far that the moments would be those of another network.
     """
+    plan.corrections.clear()
     runner = IntegerCalibration(plan)
     for done, operation in enumerate(plan.operations, 1):
         if operation.kind == "conv":
@@ -31,5 +34,7 @@ def compensated_rounding(plan: Plan) -> None:
                 raise WesnpuError(f"layer {operation.name!r}: its calibration input is not finite")
             codes = (compensated(values, moments, limit) * step).astype(np.int8).reshape(operation.weight.shape)
             plan.codes[operation.name] = replace(weights, codes=codes)
+        if plan.wants_means:
+            correct_bias(plan, operation, runner)
         runner.advance(operation)
         plan.report("error-compensated rounding", done)

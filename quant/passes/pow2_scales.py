@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from quant.msqe import msqe_exponent
+from quant.msqe import msqe_exponent, weighted_error
 from quant.operations import FIXED_CODE, Operation
 from quant.passes.weight_scales import each_convolution, fit_exponent
 from quant.plan import Plan
@@ -40,7 +40,7 @@ def pow2_channel_scales(plan: Plan) -> None:
 
 
 def pow2_msqe_scales(plan: Plan) -> None:
-    """s_w = 2^k of least squared error over the layer's inliers (quant.msqe), which may clip; all n_c = 0."""
+    """s_w = 2^k of least squared error over the layer's inliers (msqe_scale), which may clip; all n_c = 0."""
     bits = plan.options.weight_bits
 
     def choose(operation: Operation, ranges: np.ndarray) -> tuple[float, np.ndarray]:
@@ -65,8 +65,15 @@ def pow2_msqe_channel_scales(plan: Plan) -> None:
 
 
 def msqe_scale(row: np.ndarray, bits: int) -> float:
-    """Real value of the left-aligned code 1 at the scale of `quant.msqe.msqe_exponent`."""
-    return math.ldexp(1.0, msqe_exponent(row, (1 << (bits - 1)) - 1) - (8 - bits))
+    """Real value of the left-aligned code 1 at the scale of `quant.msqe.msqe_exponent`.
+
+    The smallest that clips nothing where all weights, outliers too, have a larger squared error with the former.
+    """
+    limit = (1 << (bits - 1)) - 1
+    found, whole = msqe_exponent(row, limit), ceil_exponent(float(np.abs(row).max()) / limit)
+    if weighted_error(row, limit, found) > weighted_error(row, limit, whole):
+        found = whole
+    return math.ldexp(1.0, found - (8 - bits))
 
 
 def channel_exponents(ranges: np.ndarray, bits: int) -> tuple[float, np.ndarray]:
