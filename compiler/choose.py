@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from compiler.config import EngineConfig
-from compiler.cost import cost, evicted
+from compiler.cost import cost, evicted, split_cost
 from compiler.fusion import Fuser
 from compiler.region import Region
 from compiler.section import Section, Step
+from compiler.split import SplitPlan
 from compiler.tiling import LayerPlan, Planner
 from golden.network import Network
 
@@ -20,7 +21,7 @@ class _Way:
     """Layers planned so far: their sections, cycles, and what the planner then remembers."""
 
     cycles: float
-    sections: tuple[Section, ...]
+    sections: tuple[Section | SplitPlan, ...]
     resident: dict[str, Region]
     external: frozenset[str]
 
@@ -33,7 +34,7 @@ class Chooser:
         self._longest = LONGEST if fuse else 1
         self._fuser = Fuser(network, config, planner, rows)
 
-    def sections(self) -> list[Section]:
+    def sections(self) -> list[Section | SplitPlan]:
         """Sections of all layers; the planner's `external` then names the tensors that need a place outside."""
         count = len(self._network.layers)
         ways: list[list[_Way]] = [[] for _ in range(count + 1)]
@@ -45,10 +46,15 @@ class Chooser:
         best = _best(ways[count])[0]
         self._resume(best)
         filled = self._filled()
-        return [replace(one, plans=tuple(self._finished(plan, filled) for plan in one.plans)) for one in best.sections]
+        return [self._finished(section, filled) for section in best.sections]
 
-    def _finished(self, plan: LayerPlan, filled: set[str]) -> LayerPlan:
-        return replace(self._planner.with_stores(plan), fill=plan.output.tensor in filled)
+    def _finished(self, section: Section | SplitPlan, filled: set[str]) -> Section | SplitPlan:
+        if isinstance(section, SplitPlan):
+            return section
+        stores = self._planner.with_stores
+        return replace(
+            section, plans=tuple(replace(stores(plan), fill=plan.output.tensor in filled) for plan in section.plans)
+        )
 
     def _filled(self) -> set[str]:
         """Tensors whose channels beyond C must hold what docs/engine.md says: all that leave the chip.
@@ -75,16 +81,21 @@ class Chooser:
             self._planner.take(last, section.plans[-1], dict(kept), victims)
             yield self._longer(way, section)
 
-    def _longer(self, way: _Way, section: Section) -> _Way:
+    def _longer(self, way: _Way, section: Section | SplitPlan) -> _Way:
         external = frozenset(self._planner.external)
-        made = {plan.output.tensor for plan in section.plans}
-        cycles = cost(section, self._network, self._config, external)
+        made = {self._network.layers[index].output for index in section.layers}
+        if isinstance(section, SplitPlan):
+            cycles = split_cost(section, self._network, self._config)
+        else:
+            cycles = cost(section, self._network, self._config, external)
         cycles += evicted(external - way.external - made, self._network, self._config)
         return _Way(way.cycles + cycles, (*way.sections, section), self._planner.resident, external)
 
 
-def alone(plan: LayerPlan, network: Network) -> Section:
+def alone(plan: LayerPlan | SplitPlan, network: Network) -> Section | SplitPlan:
     """A section of one layer."""
+    if isinstance(plan, SplitPlan):
+        return plan
     height = network.tensors[plan.output.tensor].height
     return Section((plan,), tuple(Step(0, row, min(plan.rows, height - row)) for row in range(0, height, plan.rows)))
 

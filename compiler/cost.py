@@ -11,6 +11,7 @@ from compiler.encoding import Mode
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping
 from compiler.section import Section, Step
+from compiler.split import SplitPlan
 from compiler.tiling import LayerPlan
 from golden.network import Network
 
@@ -30,6 +31,15 @@ def cost(section: Section, network: Network, config: EngineConfig, external: fro
     stored = {plan.output.tensor for plan in section.plans} & external
     writes = sum(_tensor_words(network, name) for name in stored) * word
     return max(array, reads, writes) + (reads + writes) / EXPOSED
+
+
+def split_cost(plan: SplitPlan, network: Network, config: EngineConfig) -> float:
+    """Cycles, counted likewise, of a layer cut into tiles or pieces."""
+    layer = plan.mapping.layer
+    output = network.tensors[layer.output]
+    array = layer.weight.size * output.height * output.width / config.macs_per_cycle
+    moved = (plan.loaded_words + _tensor_words(network, layer.output)) * WORD_BYTES / config.bus_bytes
+    return max(array, moved) + moved / EXPOSED
 
 
 def evicted(victims: frozenset[str], network: Network, config: EngineConfig) -> float:

@@ -50,7 +50,7 @@ class ArrayAccesses:
         if found is None:
             return False
         fields, row, place = found
-        written = result_column(fields, self._config, place)
+        written = None if fields["partial"] else result_column(fields, self._config, place)
         if written is None:
             return False
         column, count = written

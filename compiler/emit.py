@@ -7,8 +7,10 @@ from compiler.encoding import Mode, Unit
 from compiler.item import Item, Traced
 from compiler.layout import Placement
 from compiler.mapping import Mapping
+from compiler.region import Region
 from compiler.section import Section
 from compiler.tiling import LayerPlan, Operand
+from compiler.transfers import Box, Depth, transfers
 from golden.network import Network
 
 SIZE_MAX = 65535
@@ -29,7 +31,7 @@ NO_INPUT = {
 
 
 @dataclass(frozen=True)
-class _Chunk:
+class Chunk:
     """Lane groups computed by one command, `live` channels in each, and where their weights and parameters lie."""
 
     first_group: int
@@ -52,7 +54,7 @@ class _Slab:
     first_block: int
     runs: list[tuple[int, int, int]]
     persistent: bool
-    chunks: list[_Chunk] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
     loaded: int = 0
 
 
@@ -76,7 +78,7 @@ class Emitter:
     """Collects the items of all layers and the bytes of the image's weights."""
 
     def __init__(self, network: Network, config: EngineConfig, placements: dict[str, Placement]):
-        self._network, self._config, self._placements = network, config, placements
+        self.network, self.config, self.placements = network, config, placements
         self._weight_ring = _Ring("weights", config.weight_rows)
         self._parameter_ring = _Ring("parameters", config.parameter_rows)
         self._offsets: dict[bytes, int] = {}
@@ -95,9 +97,9 @@ class Emitter:
     def _slab(self, plan: LayerPlan, first_block: int) -> "_Slab":
         mapping, per_block = plan.mapping, plan.mapping.groups_per_block
         last_group = min((first_block + plan.slab) * per_block, mapping.groups)
-        runs = self._chunks(mapping, first_block * per_block, last_group)
+        runs = self.chunks(mapping, first_block * per_block, last_group)
         runs = [run for run in runs if run[2] or plan.fill]
-        return _Slab(plan, first_block, runs, self._persistent(runs, mapping))
+        return _Slab(plan, first_block, runs, self.persistent(runs, mapping))
 
     def _tile(self, slab: "_Slab", row: int, rows: int) -> None:
         """Rows of all channel blocks of a slab: transfers, weights and computing."""
@@ -108,13 +110,13 @@ class Emitter:
             slab.chunks = []
         for number, run in enumerate(slab.runs):
             if number == len(slab.chunks):
-                slab.chunks.append(self._load_weights(plan.mapping, *run))
+                slab.chunks.append(self.load_weights(plan.mapping, *run))
             self._compute(plan, first_block, slab.chunks[number], row, rows)
         self._store(plan, first_block, row, rows)
 
-    def _chunks(self, mapping: Mapping, first: int, last: int) -> list[tuple[int, int, int]]:
+    def chunks(self, mapping: Mapping, first: int, last: int) -> list[tuple[int, int, int]]:
         """(first group, groups, channels per group) of the commands for groups first .. last - 1."""
-        config, per_block = self._config, mapping.groups_per_block
+        config, per_block = self.config, mapping.groups_per_block
         chunks = []
         for start, count, live in mapping.runs():
             limit = max(config.parameter_rows // 4, 1)
@@ -126,15 +128,15 @@ class Emitter:
             chunks += [(group, min(limit, end - group), live) for group in range(begin, end, limit)]
         return chunks
 
-    def _persistent(self, chunks: list[tuple[int, int, int]], mapping: Mapping) -> bool:
+    def persistent(self, chunks: list[tuple[int, int, int]], mapping: Mapping) -> bool:
         """Whether all weights and parameters of the slab stay on chip over its tiles."""
         rows = sum(self._chunk_rows(mapping, groups, live) for _, groups, live in chunks)
-        return rows <= self._config.weight_rows and sum(n for _, n, _ in chunks) <= self._config.parameter_rows
+        return rows <= self.config.weight_rows and sum(n for _, n, _ in chunks) <= self.config.parameter_rows
 
     def _chunk_rows(self, mapping: Mapping, groups: int, live: int) -> int:
         """Weight rows of a chunk, rounded up to whole 16-byte units."""
         rows = groups * mapping.group_rows if live and not mapping.hold_weights else 1
-        align = max(16 // self._config.weight_row_bytes, 1)
+        align = max(16 // self.config.weight_row_bytes, 1)
         return -(-rows // align) * align
 
     def _image_offset(self, data: bytes) -> int:
@@ -143,17 +145,34 @@ class Emitter:
             self.weights += data
         return self._offsets[data]
 
-    def _load_weights(self, mapping: Mapping, first: int, groups: int, live: int) -> _Chunk:
+    def load_weights(self, mapping: Mapping, first: int, groups: int, live: int) -> Chunk:
+        """Loads weights and parameters of lane groups with `live` channels each into the next rows of both rings."""
         held = mapping.hold_weights or not live
         data = mapping.held_row(live) if held else mapping.weight_rows(first, groups)
         rows = self._chunk_rows(mapping, groups, live)
-        weight_row = self._fill(self._weight_ring, data, rows)
-        parameter_row = self._fill(self._parameter_ring, mapping.parameter_rows(first, groups), groups)
-        return _Chunk(first, groups, live, weight_row, parameter_row, rows)
+        weight_row = self._weight_ring.take(rows)
+        self.load_rows(data, weight_row, rows)
+        return Chunk(first, groups, live, weight_row, self.load_parameters(mapping, first, groups), rows)
 
-    def _fill(self, ring: _Ring, data: bytes, rows: int) -> int:
-        """Loads data into the next rows of a ring; returns the first."""
-        row = ring.take(rows)
+    def load_parameters(self, mapping: Mapping, first: int, groups: int) -> int:
+        """Loads the parameters of lane groups into the next rows of their ring; returns the first."""
+        row = self._parameter_ring.take(groups)
+        self._fill(self._parameter_ring, mapping.parameter_rows(first, groups), row, groups)
+        return row
+
+    def load_rows(self, data: bytes, row: int, rows: int) -> None:
+        """Loads weight rows `row` .. `row + rows - 1`, or the first of them."""
+        self._fill(self._weight_ring, data, row, rows)
+
+    def weight_mask(self, row: int, rows: int) -> int:
+        """These rows of the weight memory, a bit each."""
+        return self._weight_ring.mask(row, rows)
+
+    def parameter_mask(self, row: int, rows: int) -> int:
+        """These rows of the parameter memory, a bit each."""
+        return self._parameter_ring.mask(row, rows)
+
+    def _fill(self, ring: _Ring, data: bytes, row: int, rows: int) -> None:
         fields = {
             "address": self._image_offset(data),
             "row": row,
@@ -161,14 +180,13 @@ class Emitter:
             "length": len(data) // 16,
         }
         self.items.append(Item(Unit.WEIGHTS, fields, writes={ring.memory: ring.mask(row, rows)}))
-        return row
 
     def _load_input(self, plan: LayerPlan, first_block: int, row: int, rows: int, loaded: int) -> int:
         """Loads the input rows that a tile needs and that are not there yet; returns how many are there then."""
         if not plan.input.external:
             return loaded
         mapping = plan.mapping
-        tensor = self._network.tensors[plan.input.tensor]
+        tensor = self.network.tensors[plan.input.tensor]
         stride, top, kernel = mapping.stride[0], mapping.layer.padding[0], mapping.layer.kernel[0]
         end = min(max((row + rows - 1) * stride - top + kernel, loaded), tensor.height)
         if end > loaded:
@@ -185,27 +203,12 @@ class Emitter:
 
     def _transfer(self, unit: Unit, operand: Operand, first_block: int, row: int, rows: int) -> None:
         """Rows of all blocks of the operand's region; its block 0 is the tensor's `first_block`."""
-        region, place = operand.region, self._placements[operand.tensor]
-        blocks = min(region.blocks, place.size // place.block_bytes - first_block)
-        fields = {
-            "address": place.offset + first_block * place.block_bytes + row * place.row_bytes,
-            "external_block_stride": place.block_bytes,
-            "rows": rows,
-            "width": region.width,
-            "blocks": blocks,
-        } | region.fields("", 0, row)
-        outside = 0
-        for block in range(first_block, first_block + blocks):
-            outside |= (1 << rows) - 1 << block * place.height + row
-        inside = {"scratchpad": region.mask(row, rows, 0, blocks)}
-        outer = {f"tensor {operand.tensor}": outside}
-        if unit == Unit.LOAD:
-            fields["unpack"] = int(place.packed)
-            self.items.append(Item(unit, fields, reads=outer, writes=inside))
-        else:
-            self.items.append(Item(unit, fields, reads=inside, writes=outer))
+        region, place = operand.region, self.placements[operand.tensor]
+        depth = Depth(first_block, min(region.blocks, place.size // place.block_bytes - first_block))
+        box = Box(row, rows, 0, place.width)
+        self.items += transfers(unit, operand.tensor, place, region, box, depth, row)
 
-    def _compute(self, plan: LayerPlan, first_block: int, chunk: _Chunk, row: int, rows: int) -> None:
+    def _compute(self, plan: LayerPlan, first_block: int, chunk: Chunk, row: int, rows: int) -> None:
         mapping = plan.mapping
         x, y, u = plan.input.region, plan.output.region, plan.residual.region if plan.residual else None
         per_block = mapping.groups_per_block
@@ -223,7 +226,7 @@ class Emitter:
             "parameter_row": chunk.parameter_row,
             "layer": plan.index,
         }
-        fields |= y.fields("output_", block, row) | self._requantization(plan, block, row)
+        fields |= y.fields("output_", block, row) | self.requantization(mapping, u, block, row)
         reads = u.mask(row, rows, *blocks) if u is not None else 0
         if chunk.live:
             fields |= self._input_fields(plan, block, row, rows, joined)
@@ -236,8 +239,8 @@ class Emitter:
                 fields,
                 reads={
                     "scratchpad": reads,
-                    "weights": self._weight_ring.mask(chunk.weight_row, chunk.weight_rows),
-                    "parameters": self._parameter_ring.mask(chunk.parameter_row, chunk.groups),
+                    "weights": self.weight_mask(chunk.weight_row, chunk.weight_rows),
+                    "parameters": self.parameter_mask(chunk.parameter_row, chunk.groups),
                 },
                 writes={"scratchpad": y.mask(row, rows, *blocks)},
                 trace=Traced(plan.index, chunk.first_group, chunk.groups, row, rows, joined, y, first_block),
@@ -246,22 +249,13 @@ class Emitter:
 
     def _input_fields(self, plan: LayerPlan, block: int, row: int, rows: int, joined: bool) -> dict[str, int]:
         mapping, x = plan.mapping, plan.input.region
-        layer, tensor = mapping.layer, self._network.tensors[plan.input.tensor]
+        layer, tensor = mapping.layer, self.network.tensors[plan.input.tensor]
         first_row = row * mapping.stride[0] - layer.padding[0]
-        return {
-            "mode": mapping.mode,
-            "stride_y": mapping.stride[0],
-            "stride_x": mapping.stride[1],
-            "hold_weights": int(mapping.hold_weights),
-            "grid": mapping.grid,
-            "passes": mapping.passes if mapping.grid else 0,
-            "vectors": mapping.vectors,
+        return mapping.feed(mapping.whole) | {
             "input_height": 1 if joined else tensor.height,
             "input_width": rows * x.width if joined else tensor.width,
             "first_row": 0 if joined else first_row,
             "first_column": -layer.padding[1],
-            "kernel_height": layer.kernel[0],
-            "kernel_width": layer.kernel[1],
             "input_zero_point": tensor.zero_point,
         } | x.fields("input_", block if mapping.depthwise else 0, first_row)
 
@@ -269,11 +263,12 @@ class Emitter:
         mapping, x = plan.mapping, plan.input.region
         first = row * mapping.stride[0] - mapping.layer.padding[0]
         end = first + (rows - 1) * mapping.stride[0] + mapping.layer.kernel[0]
-        first, end = max(first, 0), min(end, self._network.tensors[plan.input.tensor].height)
+        first, end = max(first, 0), min(end, self.network.tensors[plan.input.tensor].height)
         return x.mask(first, end - first, *(blocks if mapping.depthwise else (0, x.blocks)))
 
-    def _requantization(self, plan: LayerPlan, block: int, row: int) -> dict[str, int]:
-        layer, scaler, tensors = plan.mapping.layer, plan.mapping.scaler, self._network.tensors
+    def requantization(self, mapping: Mapping, residual: Region | None, block: int, row: int) -> dict[str, int]:
+        """The fields of Eq. 2..7 for results from this channel block and row of the residual operand's region on."""
+        layer, scaler, tensors = mapping.layer, mapping.scaler, self.network.tensors
         fields = {
             "multiplier": scaler.multiplier,
             "exponent": scaler.exponent,
@@ -281,8 +276,8 @@ class Emitter:
             "high": layer.hi,
             "output_zero_point": tensors[layer.output].zero_point,
         }
-        if plan.residual is not None and layer.residual is not None:
-            fields |= plan.residual.region.fields("residual_", block, row) | {
+        if residual is not None and layer.residual is not None:
+            fields |= residual.fields("residual_", block, row) | {
                 "residual": 1,
                 "residual_multiplier": layer.residual.multiplier,
                 "residual_zero_point": tensors[layer.residual.tensor].zero_point,

@@ -7,6 +7,7 @@ words; docs/engine.md says what they mean. A field lies in word `word`, bits `lo
 from dataclasses import dataclass
 from enum import IntEnum
 
+COMMANDS_MAX = 65535  # per unit and program
 ROW_OFFSETS = 65536  # row offsets are 16-bit numbers; an extent of 0 means this many
 
 
@@ -88,7 +89,9 @@ COMPUTE = HEADER + (
     Field("stride_y", 0, 8, 2, "vertical stride, 1 or 2"),
     Field("stride_x", 0, 10, 2, "horizontal stride, 1 or 2"),
     Field("first_group", 0, 12, 3, "lane group within the first channel block, 0 .. 16 / lanes - 1"),
+    Field("continues", 0, 15, 1, "1: the sums begin with those of the partial command before, not with the bias"),
     Field("grid", 0, 16, 3, "WINDOW and GATHER: window grid, 3 or 5 (5: WINDOW only)"),
+    Field("partial", 0, 19, 1, "1: the sums stay in the accumulators for the next command, no result is written"),
     Field("passes", 0, 20, 4, "WINDOW and GATHER: array passes per output, 1 .. 15"),
     Field("input_base", 3, 0, 16, "scratchpad word address of row slot 0 of the first channel block"),
     Field("input_block_stride", 3, 16, 16, "scratchpad words from one channel block to the next"),

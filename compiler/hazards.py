@@ -1,4 +1,4 @@
-"""Proves a program safe from its bytes alone: rules 1 and 2 of docs/engine.md, address ranges, window banks.
+"""Proves a program safe from its bytes alone: the rules of docs/engine.md, address ranges, window banks.
 
 Every command gets a clock: how many commands of each unit have certainly finished before it starts, by its own waits
 and by those of the commands it follows. For every word of every memory the checker keeps who read and who wrote it
@@ -13,7 +13,7 @@ import numpy as np
 from compiler.banks import bank_conflicts
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encode import Command, decode
-from compiler.encoding import Unit
+from compiler.encoding import COMMANDS_MAX, Unit
 from compiler.footprint import (
     channels_of,
     filled_rows,
@@ -30,7 +30,7 @@ from compiler.legal import illegal_fields
 
 Touched = dict[str, np.ndarray]
 NEVER = 0
-COMMANDS_MAX = 65535  # per unit
+STEP = ("first_group", "output_width")  # what the commands of a chain agree in
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ def _compute_access(fields: dict[str, int], config: EngineConfig) -> Access:
         "weights": weight_rows(fields, config).ravel(),
         "parameters": parameter_rows(fields, config),
     }
+    if fields["partial"]:
+        return Access(reads, {})
     return Access(reads, {"scratchpad": region_words(fields, "output_", *size).ravel()})
 
 
@@ -115,6 +117,7 @@ class Checker:
         }
         self._memories = {name: _Memory(name, words) for name, words in sizes.items()}
         self._clocks: dict[Unit, list[np.ndarray]] = {unit: [] for unit in UNITS}
+        self._chain: dict[str, int] | None = None  # step of a partial command that waits for its next
 
     def take(self, command: Command) -> list[str]:
         """Remembers what one command does; a line for everything that is not safe about it."""
@@ -125,6 +128,8 @@ class Checker:
         illegal = illegal_fields(command, self._config)
         if illegal:
             return found + illegal
+        if command.unit == Unit.COMPUTE:
+            found += self._chained(command.fields)
         access = access_of(command, self._config)
         outside = [line for touched in (access.reads, access.writes) for line in self._outside(touched)]
         if outside:
@@ -132,6 +137,17 @@ class Checker:
         found += self._hazards(access, clock)
         found += bank_conflicts(command, self._config)
         return found + self._remember(command.unit, access)
+
+    def _chained(self, fields: dict[str, int]) -> list[str]:
+        """A line when rule 3 is broken: sums that nothing continues, or a command that continues other ones."""
+        step = {name: fields[name] for name in STEP}
+        open_chain, self._chain = self._chain, step if fields["partial"] else None
+        if (open_chain is not None) != fields["continues"]:
+            before = 1 - fields["continues"]
+            return [f"continues = {fields['continues']} behind a command with partial = {before} (rule 3)"]
+        if open_chain is not None and open_chain != step:
+            return [f"continues the sums of another step: {step} behind {open_chain} (rule 3)"]
+        return []
 
     def _outside(self, touched: Touched) -> list[str]:
         return [line for name, words in touched.items() for line in self._memories[name].outside(words)]
@@ -188,7 +204,7 @@ class Checker:
 def hazards_of(program: bytes, config: EngineConfig, image_size: int, data_size: int) -> list[str]:
     """A line for everything that is not safe, each naming its command by number and unit; empty for a safe program.
 
-    image_size, data_size: bytes of the external regions. Checked: rules 1 and 2, field ranges, addresses, reading only
+    image_size, data_size: bytes of the external regions. Checked: rules 1 to 3, field ranges, addresses, reading only
     what was written, banks of window commands, at most 65535 commands per unit.
     """
     checker = Checker(config, image_size, data_size)

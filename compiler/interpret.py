@@ -28,13 +28,29 @@ class _Running:
 
     def __init__(self, machine: Machine, command: Command, rng: np.random.Generator):
         when = rng.integers(3)  # reads and writes at the start, reads at the start, does both at the end
+        self._machine, self._command = machine, command
+        self._write: Write | None = None
+        if when < 2:
+            self.read()
         if when == 0:
-            machine.read(command)()
-            self.finish: Write = _nothing
-        elif when == 1:
-            self.finish = machine.read(command)
-        else:
-            self.finish = lambda: machine.read(command)()
+            self.finish()
+            self._write = _nothing
+
+    def read(self) -> None:
+        """Reads now, if it has not."""
+        if self._write is None:
+            self._write = self._machine.read(self._command)
+
+    def pass_on(self) -> None:
+        """The unit's next command starts: a part of a chain has read, so that its sums are there."""
+        if self._command.fields.get("continues") or self._command.fields.get("partial"):
+            self.read()
+
+    def finish(self) -> None:
+        """Writes what was read."""
+        self.read()
+        assert self._write is not None
+        self._write()
 
 
 def _nothing() -> None:
@@ -68,6 +84,8 @@ def run_shuffled(machine: Machine, commands: list[Command], rng: np.random.Gener
         chances = np.array([speed[event] for event in events])
         unit, kind = events[rng.choice(len(events), p=chances / chances.sum())]
         if kind == "start":
+            for earlier in running[unit]:
+                earlier.pass_on()
             running[unit].append(_Running(machine, queues[unit].popleft(), rng))
         else:
             running[unit].popleft().finish()

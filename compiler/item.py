@@ -10,6 +10,7 @@ from compiler.region import Region
 class Traced:
     """What one COMPUTE command writes, in order: lane groups, rows, columns.
 
+    The region's width is that of the columns written.
     layer: index in the network. Lane group g holds channels g * lanes .. + lanes - 1 of the tensor. joined: the command
     ran the rows as one row of rows * width pixels.
     """
@@ -22,6 +23,7 @@ class Traced:
     joined: bool
     region: Region
     first_block: int  # channel block of the tensor that the region's block 0 holds
+    first_column: int = 0
 
 
 @dataclass

@@ -28,7 +28,7 @@ def illegal_fields(command: Command, config: EngineConfig) -> list[str]:
     rules = [(name, fields[name] >= 1, "1 or more") for name in AT_LEAST_ONE[command.unit]]
     rules += [(name, fields[name] % WORD_BYTES == 0, "a multiple of 16") for name in ALIGNED if name in fields]
     if command.unit == Unit.COMPUTE:
-        rules += [*_array_rules(fields, config), *_requantizer_rules(fields)]
+        rules += [*_array_rules(fields, config), *_chain_rules(fields, config), *_requantizer_rules(fields)]
     return [f"{name} = {fields[name]} must be {allowed}" for name, legal, allowed in rules if not legal]
 
 
@@ -47,6 +47,16 @@ def _array_rules(fields: Fields, config: EngineConfig) -> Iterator[tuple[str, bo
     yield "kernel_height", fields["kernel_height"] >= 1, "1 or more"
     yield "kernel_width", fields["kernel_width"] >= 1, "1 or more"
     yield "vectors", mode == Mode.SEQUENTIAL or fields["vectors"] >= 1, "1 or more"
+
+
+def _chain_rules(fields: Fields, config: EngineConfig) -> Iterator[tuple[str, bool, str]]:
+    """A command that continues or is partial has one set of accumulators only."""
+    step = config.pixels if fields["stride_x"] == 1 else 1
+    for name in ("continues", "partial"):
+        alone = not fields[name]
+        yield name, alone or fields["mode"] not in WINDOWED, "0 in WINDOW and GATHER"
+        yield name, alone or fields["groups"] == fields["output_rows"] == 1, "0 with more than one group or output row"
+        yield name, alone or fields["output_width"] <= step, f"0 with more than {step} output columns"
 
 
 def _requantizer_rules(fields: Fields) -> Iterator[tuple[str, bool, str]]:

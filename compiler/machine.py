@@ -29,6 +29,7 @@ class Machine:
         self.weights = rng.integers(-128, 128, (config.weight_rows, config.lanes, config.taps), np.int8)
         self.bias = rng.integers(-(2**20), 2**20, (config.parameter_rows, config.lanes))
         self.shift = rng.integers(0, 16, (config.parameter_rows, config.lanes)).astype(np.uint8)
+        self.sums: np.ndarray | None = None  # what a partial COMPUTE left in the accumulators
 
     def read(self, command: Command) -> Write:
         """Reads everything that the command needs now; the function returned then writes its results.

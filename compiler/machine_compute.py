@@ -27,13 +27,19 @@ GATHER_TAPS = 9
 
 
 def compute(machine: Machine, fields: dict[str, int]) -> Callable[[], None]:
-    """Reads operands and computes; the function returned writes the results into their bytes."""
+    """Reads operands and computes; the function returned writes the results into their bytes.
+
+    ValueError when the command continues sums that no partial one has left.
+    """
     chosen = channels_of(fields, machine.config)
     channels = slice(chosen.first, chosen.first + chosen.count)
     size = chosen.blocks, fields["output_rows"], fields["output_width"]
-    words = machine.checked(region_words(fields, "output_", *size))
     rows = parameter_rows(fields, machine.config)
-    acc = _sums(machine, fields, channels) + machine.bias[rows].reshape(-1, 1, 1)
+    acc = _sums(machine, fields, channels) + _start(machine, fields, rows)
+    if fields["partial"]:
+        machine.sums = acc
+        return _nothing
+    words = machine.checked(region_words(fields, "output_", *size))
     operand = _residual(machine, fields, size, channels) if fields["residual"] else None
     requantization = of_command(fields, machine.config.guard_bits)
     results = requantization.apply(acc, machine.shift[rows].reshape(-1), operand)
@@ -44,6 +50,22 @@ def compute(machine: Machine, fields: dict[str, int]) -> Callable[[], None]:
         machine.scratchpad[words] = _words(values)
 
     return write
+
+
+def _nothing() -> None:
+    """What a partial command writes."""
+
+
+def _start(machine: Machine, fields: dict[str, int], rows: np.ndarray) -> np.ndarray:
+    """What the sums begin with: (channels, 1, 1) biases, or the sums of the partial command before."""
+    if not fields["continues"]:
+        return machine.bias[rows].reshape(-1, 1, 1)
+    sums, machine.sums = machine.sums, None
+    if sums is None:
+        raise ValueError("continues = 1, but no partial command stands before it (rule 3)")
+    if sums.shape[2] != fields["output_width"]:
+        raise ValueError(f"output_width = {fields['output_width']} continues a command of {sums.shape[2]}")
+    return sums
 
 
 def _channels_first(words: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How one layer is fed to the array: mode, grid, passes, and its weight and parameter rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -13,6 +13,21 @@ from golden.layer import ConvLayer
 from golden.requantize import ShiftScaler
 
 GATHER_GRID = 3
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of the sums of a layer: kernel rows from `top` on, kernel columns from `left` on, input channel blocks.
+
+    Depthwise layers have one input block: that of the output.
+    """
+
+    top: int
+    rows: int
+    left: int
+    columns: int
+    block: int
+    blocks: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +92,45 @@ class Mapping:
     @property
     def group_rows(self) -> int:
         """Weight rows of one lane group."""
+        return self.rows_of(self.whole)
+
+    def weight_rows(self, first: int, count: int, piece: Piece | None = None) -> bytes:
+        """Bytes of the weight rows of groups first .. first + count - 1 (for one piece only), padded to 16 bytes."""
+        groups = range(first, first + count)
+        return _padded(b"".join(self._group(group, piece or self.whole).tobytes() for group in groups))
+
+    @property
+    def whole(self) -> Piece:
+        """All sums of the layer in one piece."""
         kh, kw = self.layer.kernel
+        return Piece(0, kh, 0, kw, 0, blocks_of(self.layer.weight.shape[1]))
+
+    def vectors_of(self, piece: Piece) -> int:
+        """DENSE: tap vectors of the piece's channel blocks."""
+        per_block = CHANNELS_PER_BLOCK // self.config.taps
+        return min(piece.blocks * per_block, self.vectors - piece.block * per_block)
+
+    def rows_of(self, piece: Piece) -> int:
+        """Weight rows of one lane group for the piece; 0 with hold_weights."""
         if self.hold_weights:
             return 0
         if self.mode == Mode.DENSE:
-            return kh * kw * self.vectors
-        if self.mode == Mode.SEQUENTIAL:
-            return -(-kh * kw // self.config.taps)
-        return self.passes
+            return piece.rows * piece.columns * self.vectors_of(piece)
+        return -(-piece.rows * piece.columns // self.config.taps) if self.mode == Mode.SEQUENTIAL else self.passes
 
-    def weight_rows(self, first: int, count: int) -> bytes:
-        """Bytes of the weight rows of groups first .. first + count - 1, padded to 16 bytes."""
-        rows = b"".join(self._group(group).tobytes() for group in range(first, first + count))
-        return _padded(rows)
+    def feed(self, piece: Piece) -> dict[str, int]:
+        """The fields of COMPUTE that say how the array is fed."""
+        return {
+            "mode": self.mode, "stride_y": self.stride[0], "stride_x": self.stride[1],
+            "hold_weights": int(self.hold_weights), "grid": self.grid, "passes": self.passes if self.grid else 0,
+            "vectors": self.vectors_of(piece), "kernel_height": piece.rows, "kernel_width": piece.columns,
+        }
+
+    def without_window(self) -> "Mapping":
+        """The same layer fed word by word, which asks nothing of the banks."""
+        if not self.depthwise:
+            return replace(self, mode=Mode.DENSE, grid=0)
+        return replace(self, mode=Mode.SEQUENTIAL, grid=0, hold_weights=_all_equal(self.layer.weight))
 
     def runs(self) -> list[tuple[int, int, int]]:
         """(first group, groups, channels per group) of lane groups that one command may do.
@@ -126,22 +167,25 @@ class Mapping:
             return _padded(biases.tobytes() + packed)
         return _padded(_padded(biases.tobytes()) + packed)
 
-    def _group(self, group: int) -> np.ndarray:
-        """int8 (group_rows, lanes, taps)."""
+    def _group(self, group: int, piece: Piece) -> np.ndarray:
+        """int8 (weight rows, lanes, taps) of one lane group."""
         config, chosen = self.config, self._channels_of(group)
-        flat = np.zeros((config.lanes, self.group_rows * config.taps), np.int8)
+        flat = np.zeros((config.lanes, self.rows_of(piece) * config.taps), np.int8)
         if chosen.start < self.channels:
-            part = self._tap_order(self.layer.weight[chosen])
+            first = piece.block * CHANNELS_PER_BLOCK
+            inputs = slice(first, first + piece.blocks * CHANNELS_PER_BLOCK)
+            rows, columns = slice(piece.top, piece.top + piece.rows), slice(piece.left, piece.left + piece.columns)
+            part = self._tap_order(self.layer.weight[chosen, inputs, rows, columns], self.vectors_of(piece))
             flat[: part.shape[0], : part.shape[1]] = part
-        return flat.reshape(config.lanes, self.group_rows, config.taps).transpose(1, 0, 2)
+        return flat.reshape(config.lanes, -1, config.taps).transpose(1, 0, 2)
 
-    def _tap_order(self, weight: np.ndarray) -> np.ndarray:
+    def _tap_order(self, weight: np.ndarray, vectors: int) -> np.ndarray:
         """(O, taps in the order of docs/engine.md) of weight (O, I, KH, KW)."""
         outputs, inputs, kh, kw = weight.shape
         if self.mode == Mode.DENSE:
-            vectors = np.zeros((outputs, kh, kw, self.vectors * self.config.taps), np.int8)
-            vectors[..., :inputs] = weight.transpose(0, 2, 3, 1)
-            return vectors.reshape(outputs, -1)
+            padded = np.zeros((outputs, kh, kw, vectors * self.config.taps), np.int8)
+            padded[..., :inputs] = weight.transpose(0, 2, 3, 1)
+            return padded.reshape(outputs, -1)
         if self.mode == Mode.SEQUENTIAL:
             return weight.reshape(outputs, -1)
         window = np.zeros((outputs, inputs, self.grid, self.grid), np.int8)

@@ -7,16 +7,17 @@ import numpy as np
 from compiler.choose import Chooser
 from compiler.config import EngineConfig
 from compiler.emit import Emitter
+from compiler.emit_split import SplitEmitter
 from compiler.encode import encode, listing
-from compiler.encoding import Unit
+from compiler.encoding import COMMANDS_MAX, Unit
 from compiler.item import Traced
 from compiler.layout import Placement, aligned, blocks_of
 from compiler.schedule import WAIT_FIELDS, Tokens, hoist
+from compiler.split import SplitPlan
 from compiler.tiling import Planner
 from golden.errors import WesnpuError
 from golden.network import Network
 
-COMMANDS_MAX = 65535  # per unit and program
 REGION_MAX = 1 << 32  # bytes of a region
 
 
@@ -27,7 +28,8 @@ class CompiledNetwork:
     image: bytes of the image region (weights, parameters, program); program_offset: first command in it.
     data_size: bytes of the data region; placements: tensors that lie there (input, outputs, whatever is not kept on
     chip).
-    traced: for every COMPUTE command in program order, what it writes. sections: layers that run together, by index.
+    traced: for every COMPUTE command that is not partial, in program order, what it writes. sections: layers that run
+    together, by index.
     """
 
     config: EngineConfig
@@ -69,7 +71,7 @@ def compile_network(
 
     tile_rows: output rows of every tile (of a section, its first layer's), for tests of tile boundaries; None chooses
     them. fuse: consecutive layers may run tile by tile in turn, without external memory between them.
-    WesnpuError names the layer that the engine cannot run, or that does not fit and by how many bytes.
+    WesnpuError names the layer that the engine cannot run, or that takes more commands than a program holds.
     """
     planner = Planner(network, config, keep_all=keep_all, tile_rows=tile_rows)
     sections = Chooser(network, config, planner, fuse=fuse, rows=tile_rows).sections()
@@ -78,7 +80,10 @@ def compile_network(
         raise WesnpuError(f"network {network.name}: tensors of {data_size} bytes, the data region has {REGION_MAX}")
     emitter = Emitter(network, config, placements)
     for section in sections:
-        emitter.section(section)
+        if isinstance(section, SplitPlan):
+            SplitEmitter(emitter, section).layer()
+        else:
+            emitter.section(section)
     order = hoist(emitter.items)
     for unit in WAIT_FIELDS:
         count = sum(item.unit == unit for item in order)
@@ -94,7 +99,7 @@ def compile_network(
     image += bytes(offset - len(image)) + program
     image += bytes(aligned(len(image)) - len(image))
     traced = tuple(item.trace for item in order if item.trace is not None)
-    runs = tuple(range(one.plans[0].index, one.plans[-1].index + 1) for one in sections)
+    runs = tuple(section.layers for section in sections)
     return CompiledNetwork(config, network, image, offset, data_size, placements, traced, runs)
 
 

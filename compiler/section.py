@@ -28,6 +28,11 @@ class Section:
     steps: tuple[Step, ...]
     waits: int = 1
 
+    @property
+    def layers(self) -> range:
+        """Indices of its layers in the network."""
+        return range(self.plans[0].index, self.plans[-1].index + 1)
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import EngineConfig
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping, map_layer
 from compiler.region import Region, choose_ring
+from compiler.split import SplitPlan, Splitter, weights_fit
 from golden.errors import WesnpuError
 from golden.layer import ConvLayer
 from golden.network import Network
 
 IMAGE_MAX = 32767  # rows and columns count from first_row and first_column, which are signed 16-bit numbers
-NO_WAY = 1 << 40  # words of a choice that is none
 STREAM_TILES = 4  # a streamed layer is cut into at least so many tiles, so that loading, computing and storing overlap
 
 
@@ -68,12 +68,25 @@ class Planner:
             self.external |= set(network.tensors)
         self.packed = _packed_input(network)
 
-    def layer(self, index: int) -> LayerPlan:
+    def layer(self, index: int) -> LayerPlan | SplitPlan:
         """The next layer's plan, remembered."""
         layer = self._network.layers[index]
+        self._check_sizes(layer)
         plan = self._plan_layer(index, layer)
+        if plan is None:
+            return self._split(index, layer)
         self._after(index, layer, plan)
         return plan
+
+    def _split(self, index: int, layer: ConvLayer) -> SplitPlan:
+        """The plan of a layer that does not fit otherwise; everything else leaves the scratchpad."""
+        packed = self.packed and layer.input == self._network.input
+        splitter = Splitter(self._network, self._config, index, self.mapping(layer), packed=packed)
+        self.external |= {layer.input, layer.output, *self.resident}
+        if layer.residual is not None:
+            self.external.add(layer.residual.tensor)
+        self.resident = {}
+        return splitter.plan(self._tile_rows)
 
     def take(self, index: int, plan: LayerPlan, kept: dict[str, Region], victims: set[str]) -> None:
         """Remember a plan made elsewhere, of the layers up to `index`: what it kept in the scratchpad and gave up."""
@@ -108,31 +121,22 @@ class Planner:
                     f"must be in 1..{IMAGE_MAX} each"
                 )
 
-    def _plan_layer(self, index: int, layer: ConvLayer) -> LayerPlan:
-        self._check_sizes(layer)
+    def _plan_layer(self, index: int, layer: ConvLayer) -> LayerPlan | None:
+        """The plan of a layer whose rows go through the scratchpad whole; None where that cannot be."""
         mapping = self.mapping(layer)
-        if mapping.group_rows > self._config.weight_rows:
-            raise WesnpuError(
-                f"layer {layer.name}: one lane group needs "
-                f"{mapping.group_rows * self._config.weight_row_bytes} bytes of weights, "
-                f"the weight ring has {self._config.weight_rows * self._config.weight_row_bytes}"
-            )
+        output = self._network.tensors[layer.output]
+        if not weights_fit(mapping, (output.height, output.width)):
+            return None
         needed = {layer.input} | ({layer.residual.tensor} if layer.residual else set())
         for victims in self.evictions(needed):
             kept = {name: region for name, region in self.resident.items() if name not in victims}
-            smallest = NO_WAY  # of the last, which gives up everything else
             for choice in self._choices(mapping):
-                plan, words = self._try(index, mapping, choice, kept)
+                plan = self._try(index, mapping, choice, kept)
                 if plan is not None:
                     self.external |= victims
                     self.resident = kept
                     return plan
-                smallest = min(smallest, words)
-        missing = (smallest - self._config.scratchpad_words) * WORD_BYTES
-        raise WesnpuError(
-            f"layer {layer.name}: does not fit: the scratchpad of {self._config.scratchpad_words * WORD_BYTES} bytes "
-            f"lacks {missing} bytes"
-        )
+        return None
 
     def evictions(self, needed: set[str]) -> list[set[str]]:
         """Which residents to give up: none, those this layer does not read, all."""
@@ -156,8 +160,8 @@ class Planner:
 
     def _try(
         self, index: int, mapping: Mapping, choice: _Choice, resident: dict[str, Region]
-    ) -> tuple[LayerPlan | None, int]:
-        """The plan if all regions fit beside `resident`; and the words that it needs beside them."""
+    ) -> LayerPlan | None:
+        """The plan if all regions fit beside `resident`."""
         layer, tensors = mapping.layer, self._network.tensors
         x, y = tensors[layer.input], tensors[layer.output]
         split = choice.slab < blocks_of(y.channels)
@@ -166,12 +170,12 @@ class Planner:
         ring = min(choice.rows if choice.lean else 2 * choice.rows, y.height)
         residual = layer.residual.tensor if layer.residual else None
         if split and not {layer.input, residual}.isdisjoint(resident):
-            return None, NO_WAY  # a slab's first block is block 0 of all its regions
+            return None  # a slab's first block is block 0 of all its regions
         if layer.input in resident:
             placed["input"] = resident[layer.input]
         else:
             if choice.rows == y.height > STREAM_TILES and not split and self._tile_rows is None:
-                return None, NO_WAY
+                return None
             blocks = choice.slab if mapping.depthwise else blocks_of(x.channels)
             sized.append(("input", layer.input, blocks, self._input_slots(mapping, choice, x.height)))
         if residual in resident:
@@ -179,19 +183,18 @@ class Planner:
         elif residual is not None:
             sized.append(("residual", residual, choice.slab, ring))
         sized.append(("output", layer.output, choice.slab, y.height if choice.keep_output else ring))
-        regions, words = self._allocate(index, sized, resident)
+        regions = self._allocate(index, sized, resident)
         if regions is None:
-            return None, words
+            return None
         placed |= regions
         operands = {
             role: Operand(tensor, placed[role], role in regions)
             for role, tensor in (("input", layer.input), ("residual", residual), ("output", layer.output))
             if tensor is not None
         }
-        plan = LayerPlan(
+        return LayerPlan(
             index, mapping, operands["input"], operands["output"], operands.get("residual"), choice.rows, choice.slab
         )
-        return plan, words
 
     def _input_slots(self, mapping: Mapping, choice: _Choice, height: int) -> int:
         """Row slots for the rows that a tile reads, and unless lean for the next tile's new ones."""
@@ -201,24 +204,21 @@ class Planner:
 
     def _allocate(
         self, index: int, sized: list[tuple[str, str, int, int]], resident: dict[str, Region]
-    ) -> tuple[dict[str, Region] | None, int]:
+    ) -> dict[str, Region] | None:
         """First fit from the bottom for even layers, from the top for odd ones, so that neighbours seldom collide."""
         taken = [(region.base, region.words) for region in resident.values()]
         regions: dict[str, Region] = {}
-        total = sum(words for _, words in taken)
-        fits = True
         for role, name, blocks, slots in sized:
             tensor = self._network.tensors[name]
             grids = self.grids(role, name, index, whole=slots >= tensor.height)
             slots, pitch = choose_ring(tensor.width, slots, tensor.height, grids, self._config)
             words = blocks * slots * pitch
-            total += words
             base = first_fit(taken, words, self._config.scratchpad_words, from_top=index % 2 == 1)
-            fits = fits and base is not None
-            if base is not None:
-                regions[role] = Region(base, blocks, slots, pitch, tensor.width)
-                taken.append((base, words))
-        return (regions if fits else None), total
+            if base is None:
+                return None
+            regions[role] = Region(base, blocks, slots, pitch, tensor.width)
+            taken.append((base, words))
+        return regions
 
     def grids(self, role: str, tensor: str, index: int, *, whole: bool) -> frozenset[int]:
         """The window grids of the layers that read this region: this one its input, later ones a whole output."""

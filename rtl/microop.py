@@ -57,7 +57,8 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
 def result_tag(config: EngineConfig) -> data.StructLayout:
     """Where a result goes.
 
-    Word address of pixel 0, lane group within the word, valid pixels, context, end of command.
+    Word address of pixel 0, lane group within the word, valid pixels, context, end of command. partial: nowhere, the
+    accumulators are not complete.
     """
     return data.StructLayout(
         {
@@ -67,5 +68,6 @@ def result_tag(config: EngineConfig) -> data.StructLayout:
             "context": 2,
             "residual": 1,
             "command_last": 1,
+            "partial": 1,
         }
     )

@@ -25,7 +25,8 @@ class Results(wiring.Component):
 
     A result may be issued while `room`; `takes_room` takes one place, and the result arrives later in `push` with
     its accumulators and shifts (rtl.result_fifo.CreditFifo, which cannot overflow). Residual operands are fetched when
-    the result is issued (`residual_address`).
+    the result is issued (`residual_address`). The result of a partial command comes this way too, so that the command
+    finishes in order, and is dropped instead of written.
 
     Members: `starts_command` + `plan_command` + `context`: constants of the next context; `context_free`;
     `result`, `result_valid`: to the scratchpad; `finished`: pulse per command; `overflow`: a result's address is
@@ -204,8 +205,8 @@ class Results(wiring.Component):
             self.result.sub.eq(tag.sub),
             self.result.pixel_valid.eq(tag.pixel_valid),
             self.result.data.as_value().eq(collected([lane.output for lane in lanes], "output")),
-            self.result_valid.eq(valid & in_range),
-            self.overflow.eq(valid & ~in_range),
+            self.result_valid.eq(valid & ~tag.partial & in_range),
+            self.overflow.eq(valid & ~tag.partial & ~in_range),
             self.overflow_context.eq(tag.context),
             self.finished.eq(valid & tag.command_last),
         ]

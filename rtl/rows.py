@@ -82,8 +82,12 @@ class RowPlanner(wiring.Component):
         strides = ((c.stride_x == 1) | (c.stride_x == 2)) & ((c.stride_y == 1) | (c.stride_y == 2))
         grids = (c.grid == 3) | ((c.grid == 5) & (c.mode == Mode.WINDOW) & (config.window_kernel == 5))
         kernel = (c.kernel_height != 0) & (c.kernel_width != 0) & ((c.mode == Mode.SEQUENTIAL) | (c.vectors != 0))
+        chained = c.continues | c.partial
+        step = Mux(c.stride_x == 1, config.pixels, 1)
+        one_step = ~windowed & (c.groups == 1) & (c.output_rows == 1) & (c.output_width <= step)
         return (
             strides
+            & (~chained | one_step)
             & Mux(windowed, grids & (c.passes != 0), kernel)
             & ((c.mode != Mode.GATHER) | Const(config.lanes >= 4))
             & (c.first_group < groups_per_block)

@@ -87,6 +87,7 @@ class Sequencer(wiring.Component):
             issue.result.sub.eq(row.sub),
             issue.result.context.eq(self.context),
             issue.result.residual.eq(c.residual),
+            issue.result.partial.eq(c.partial),
         ]
 
     def _columns(self, m, go, inner_last, x_last) -> None:
@@ -119,7 +120,7 @@ class Sequencer(wiring.Component):
             left.eq(column + Mux(windowed, 0, kernel["kx"])),
             issue.feed.eq(windowed & window["feed"]),
             issue.compute.eq(~windowed | window["compute"]),
-            issue.first.eq(Mux(windowed, window["first"], kernel["first"])),
+            issue.first.eq(Mux(windowed, window["first"], kernel["first"]) & ~c.continues),
             issue.last.eq(inner_last),
             issue.base_x.eq(c.input_base + kernel["block"] + Mux(depthwise, row.input_block, 0) + left),
             issue.vector_sub.eq(kernel["sub"]),

@@ -14,6 +14,7 @@ from sim.job import manners
 from sim.layers import KINDS, random_network
 from sim.plain_program import plain_program
 from sim.session import Prepared, Session, prepare_plain
+from sim.split import split_programs
 
 PATTERNS = ("none", "random", "mixed", "alternating", "runs")
 
@@ -105,6 +106,18 @@ def edge_shapes(only: str) -> Callable[[Session, Orders], Awaitable[None]]:
     return run
 
 
+async def split(session: Session, orders: Orders) -> None:
+    """Layers cut into tiles of rows and columns, and sums made in pieces."""
+    programs_of = split_programs(orders.seed, orders.count or CASES["split"].count, session.config)
+    for compiled, image, seed in programs_of:
+        behaviour = manners(orders.stalls or PATTERNS[seed % len(PATTERNS)], seed)
+        try:
+            await session.check(prepare_compiled(compiled, image, behaviour, seed))
+        except SimulationError as error:
+            repeat = f"make sim TEST=split CONFIG={session.config.name} SEED={seed}"
+            raise SimulationError(f"{error}; repeat with: {repeat}") from None
+
+
 async def stalls(session: Session, orders: Orders) -> None:
     """The same networks under every stall pattern."""
     for kind, seed in kinds_by_seed(orders.seed, orders.count or CASES["stalls"].count):
@@ -124,6 +137,7 @@ CASES: dict[str, Case] = {
     "mixed": Case("every kind of network in turn", mixed, 40),
     "edges": Case("edge shapes by name: sizes 1, K > H, SAME padding, tiles, limits of every field", edge_shapes("")),
     "tiled": Case("layers larger than the scratchpad", edge_shapes("tiles")),
+    "split": Case("layers in tiles of columns and sums made in pieces, in little memory", split, 24),
     "stalls": Case("the same networks under every stall pattern", stalls, 8),
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),
     "errors": Case("illegal commands, bus errors, silence, soft reset: code, command, no stray write", programs.errors),

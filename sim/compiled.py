@@ -14,12 +14,14 @@ from sim.trace import ComputeWrites
 
 
 def compute_writes(compiled: CompiledNetwork) -> list[ComputeWrites]:
-    """What each COMPUTE command of the program writes, in program order."""
+    """What each COMPUTE command that writes puts where, in program order."""
     network, lanes = compiled.network, compiled.config.lanes
-    commands = [one.fields for one in decode(compiled.program) if one.unit == Unit.COMPUTE]
+    computing = (one.fields for one in decode(compiled.program) if one.unit == Unit.COMPUTE)
+    commands = [fields for fields in computing if not fields["partial"]]
     return [
         ComputeWrites(
-            layer=traced.layer, channel=traced.first_group * lanes, row=traced.first_row, groups=traced.groups,
+            layer=traced.layer, channel=traced.first_group * lanes, row=traced.first_row,
+            column=traced.first_column, groups=traced.groups,
             rows=fields["output_rows"], width=fields["output_width"],
             tensor_width=network.tensors[network.layers[traced.layer].output].width,
             first_group=fields["first_group"], base=fields["output_base"], block_stride=fields["output_block_stride"],

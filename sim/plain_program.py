@@ -164,7 +164,7 @@ def plain_program(
     size = sum(length_units(unit) for unit, _ in commands(0)) * 16
     listing = commands(size)
     image = b"".join(encode(*command) for command in listing) + weight_bytes + parameters
-    part = ComputeWrites(0, 0, 0, groups, target.height, target.width, target.width, 0, out_base, out_stride, out_pitch,
-                         out_stride & 0xFFFF, 0)
+    part = ComputeWrites(0, 0, 0, 0, groups, target.height, target.width, target.width, 0, out_base, out_stride,
+                         out_pitch, out_stride & 0xFFFF, 0)
     data_size = out_offset + out_blocks * block_bytes
     return PlainProgram(image + b"\0" * (-len(image) % 64), listing, data_size + -data_size % 64, 0, out_offset, [part])

@@ -15,13 +15,15 @@ from sim.expected import STAGES, Expected
 class ComputeWrites:
     """The results of one COMPUTE command: what part of the layer's output tensor it makes and where it puts them.
 
-    layer: index. channel, row: of the first result; groups, rows, width: as the command's; with one row, `width` may
-    run on through the tensor's next rows. tensor_width: W. The rest: the command's fields of the output region.
+    layer: index. channel, row, column: of the first result; groups, rows, width: as the command's; with one row,
+    `width` may run on through the tensor's next rows. tensor_width: W. The rest: the command's fields of the output
+    region.
     """
 
     layer: int
     channel: int
     row: int
+    column: int
     groups: int
     rows: int
     width: int
@@ -41,9 +43,14 @@ class ComputeWrites:
     def place(self, index: int, lanes: int) -> tuple[int, int, int]:
         """(first channel, row, column) of the pixel written as number `index`."""
         group, rest = divmod(index, self.rows * self.width)
-        width = self.tensor_width if self.rows == 1 else self.width
-        row, column = divmod(rest, width)
-        return self.channel + group * lanes, self.row + row, column
+        row, column = divmod(int(self.positions[rest]), self.tensor_width)
+        return self.channel + group * lanes, row, column
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Where the pixels of one lane group lie in a plane of the tensor, row * W + column, as they are written."""
+        first = self.row * self.tensor_width + self.column
+        return (first + np.arange(self.rows)[:, None] * self.tensor_width + np.arange(self.width)).ravel()
 
     def addresses(self, lanes: int) -> tuple[np.ndarray, np.ndarray]:
         """Scratchpad word address and lane group within the word of every pixel, int64 (count,)."""
@@ -112,8 +119,7 @@ class Mismatch:
 def _grouped(values: np.ndarray, part: ComputeWrites, lanes: int) -> np.ndarray:
     """Values (C, H, W) of a command's results, (count, lanes) in the order of its writes."""
     channels = slice(part.channel, part.channel + part.groups * lanes)
-    first = part.row * part.tensor_width
-    cut = values[channels].reshape(-1, values.shape[1] * values.shape[2])[:, first : first + part.rows * part.width]
+    cut = values[channels].reshape(-1, values.shape[1] * values.shape[2])[:, part.positions]
     return cut.reshape(part.groups, lanes, -1).transpose(0, 2, 1).reshape(-1, lanes)
 
 

@@ -99,7 +99,7 @@ def touched(command: Command, config: EngineConfig) -> tuple[Words, Words]:
     size = blocks, fields["output_rows"], range(fields["output_width"])
     if fields["residual"]:
         reads |= _region(fields, "residual_", *size)
-    return reads, _region(fields, "output_", *size)
+    return reads, set() if fields["partial"] else _region(fields, "output_", *size)
 
 
 def conflicting(commands: list[Command], config: EngineConfig) -> list[tuple[int, int]]:

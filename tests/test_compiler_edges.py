@@ -6,7 +6,6 @@ import pytest
 
 from compiler.config import PRESETS
 from compiler.program import compile_network
-from golden.errors import WesnpuError
 from tests.compiler_check import check_compiled, check_network
 from tests.compiler_networks import EDGES, edge_network
 
@@ -26,18 +25,11 @@ def test_edge_shape(name: str, shape: str) -> None:
 
 @pytest.mark.parametrize("shape", sorted(set(EDGES) - SLOW))
 @pytest.mark.parametrize("name", ["nano", "large"])
-def test_edge_shape_in_the_smallest_memory_that_does(name: str, shape: str) -> None:
+def test_edge_shape_in_little_memory(name: str, shape: str) -> None:
     network, image = edge_network(shape, PRESETS[name].guard_bits)
-    for words in (32, 64, 128, 256, 512, 1024, 2048):
-        config = dataclasses.replace(PRESETS[name], scratchpad_words=words, name=f"{name} with {words} words")
-        try:
-            compiled = compile_network(network, config)
-        except WesnpuError as error:
-            assert "lacks" in str(error)
-            continue
-        assert check_compiled(compiled, image, seed=words) > 0
-        return
-    pytest.fail("needs more than 2048 words")
+    words = 128 if "11" in shape else 32
+    config = dataclasses.replace(PRESETS[name], scratchpad_words=words, name=f"{name} with {words} words")
+    assert check_compiled(compile_network(network, config), image, seed=words) > 0
 
 
 def test_tall_image_runs_through_a_scratchpad_of_32_words() -> None:
@@ -58,13 +50,9 @@ def test_tiles_of_every_height(shape: str, words: int) -> None:
     height = max(network.tensors[layer.output].height for layer in network.layers)
     last_of_one_row = checked = 0
     for rows in range(1, height + 1):
-        try:
-            compiled = compile_network(network, config, tile_rows=rows)
-        except WesnpuError as error:
-            assert "lacks" in str(error)
-            continue
+        compiled = compile_network(network, config, tile_rows=rows)
         assert max(traced.rows for traced in compiled.traced) == rows
         last_of_one_row += rows > 1 and height % rows == 1
         checked += check_compiled(compiled, image, seed=rows) > 0
-    assert checked == height if words == 2048 else checked > 0
+    assert checked == height
     assert last_of_one_row or height < 4 or words != 2048

@@ -111,7 +111,7 @@ def check_fused(seed: int) -> tuple[int, int]:
 def test_random_bottlenecks_on_random_engines(block: int) -> None:
     found = [check_fused(seed) for seed in range(10 * block, 10 * block + 10)]
     assert all(values > 0 for _, values in found)
-    assert sum(sections for sections, _ in found) >= 10
+    assert sum(sections for sections, _ in found) >= 8
 
 
 @pytest.mark.long

@@ -34,6 +34,11 @@ def test_cases(case):
     assert run(case, preset("small")).values > 0
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_layers_that_do_not_fit(name):
+    assert run("split", preset(name), count=8, initial=4).values > 0
+
+
 @pytest.mark.parametrize("initial", [1, 2])
 def test_random_initial_values(initial):
     assert run("chain", preset("large"), initial=initial).values > 0
@@ -49,7 +54,7 @@ def test_many_random_layers(name):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("case", ["edges", "programs", "errors", "stalls"])
+@pytest.mark.parametrize("case", ["edges", "programs", "errors", "split", "stalls"])
 def test_cases_of_every_preset(case, name):
     assert run(case, preset(name), seed=7, initial=3).values > 0
 
@@ -78,3 +83,4 @@ def test_random_configurations(seed):
     config = random_config(seed)
     assert run("mixed", config, seed=seed, count=24, initial=seed).programs == 24
     assert run("edges", config, seed=seed).programs > 0
+    assert run("split", config, seed=seed, count=8).programs == 8
