@@ -79,6 +79,17 @@ PARTS: dict[str, Part] = {
     ),
     "shift3": Part("a 3-bit shift field", {"field": ("shift_field_of_3_bits",)}, only=("wes",)),
     "shift2": Part("a 2-bit shift field", {"field": ("shift_field_of_2_bits",)}, only=("wes",)),
+    **{
+        f"search{name}": Part(
+            f"scales by the {doc} of each layer's output", {"scales": (f"sub_layer_search_{kind}:{{0}}:{{1}}",)},
+            only=(SIZED,),
+        )
+        for name, kind, doc in (
+            ("", "l2", "squared error"),
+            ("-cosine", "cosine", "cosine similarity"),
+            ("-hessian", "hessian", "squared error, weighted by the outputs' sensitivity,"),
+        )
+    },
     "sum": Part("rounding that keeps sums", {"rounding": ("round_weights_keeping_sums",)}),
     "ecr": Part(
         "error-compensated rounding (GPTQ, 2210.17323)",

@@ -44,6 +44,7 @@ from quant.passes.recheck import recheck
 from quant.passes.rounding import round_weights, round_weights_keeping_sums
 from quant.passes.shift_fields import shift_field_of_2_bits, shift_field_of_3_bits
 from quant.passes.sub_layer_scales import sub_layer_scales
+from quant.passes.sub_layer_search import sub_layer_search_cosine, sub_layer_search_hessian, sub_layer_search_l2
 from quant.passes.weight_scales import (
     channelwise_scales,
     layerwise_scales,
@@ -66,7 +67,9 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
     )
 }
 SIZED_PASSES: dict[str, Callable[..., Callable[[Plan], Any]]] = {
-    function.__name__: function for function in (sub_layer_scales, channel_reordering)
+    function.__name__: function for function in (
+        sub_layer_scales, channel_reordering, sub_layer_search_l2, sub_layer_search_cosine, sub_layer_search_hessian,
+    )
 }
 REPEAT_FROM = "tie_residual_scales"
 REPEATS = 3  # rounds of the re-check

@@ -26,10 +26,13 @@ def block_ranges(weight: np.ndarray, group: int, blocks: int) -> np.ndarray:
     return np.maximum.reduceat(rows, np.arange(0, inputs, block_width(inputs, blocks)), axis=1)
 
 
-def block_octaves(weight: np.ndarray, group: int, blocks: int) -> np.ndarray:
-    """floor(log2(max|W| / max|W_block|)) clipped to 0..15, int64 (groups, blocks); -1 for blocks that are all zero."""
+def block_octaves(weight: np.ndarray, group: int, blocks: int, top: float) -> np.ndarray:
+    """floor(log2(top / max|W_block|)) clipped to 0..15, int64 (groups, blocks); -1 for blocks that are all zero.
+
+    top: at least max|W|, what the layer's scale can hold.
+    """
     ranges = block_ranges(weight, group, blocks)
-    octaves = equalizing_shifts(ranges.reshape(-1)).reshape(ranges.shape)
+    octaves = equalizing_shifts(np.append(ranges.reshape(-1), top))[:-1].reshape(ranges.shape)
     return np.where(ranges > 0, octaves.astype(np.int64), -1)
 
 

@@ -22,9 +22,7 @@ def sub_layer_scales(group: int, blocks: int) -> Callable[[Plan], None]:
     engine runs the network. Layers with fewer inputs have fewer blocks, depthwise layers one. WesnpuError for sizes
     outside 1..65535.
     """
-    for name, size in (("group", group), ("blocks", blocks)):
-        if not 1 <= size <= SIZE_MAX:
-            raise WesnpuError(f"sub-layer {name} is {size}: must be in 1..{SIZE_MAX}")
+    check_sizes(group, blocks)
 
     def scales(plan: Plan) -> None:
         each_sub_layer(plan, group, lambda operation: plain_grid(plan, operation, group, blocks))
@@ -32,11 +30,18 @@ def sub_layer_scales(group: int, blocks: int) -> Callable[[Plan], None]:
     return scales
 
 
+def check_sizes(group: int, blocks: int) -> None:
+    """WesnpuError for sizes outside 1..65535."""
+    for name, size in (("group", group), ("blocks", blocks)):
+        if not 1 <= size <= SIZE_MAX:
+            raise WesnpuError(f"sub-layer {name} is {size}: must be in 1..{SIZE_MAX}")
+
+
 def plain_grid(plan: Plan, operation: Operation, group: int, blocks: int) -> Grid:
     """The grid that clips nothing."""
-    weight = operation.weight
-    octaves = block_octaves(weight, group, usable_blocks(weight.shape[1], blocks))
-    return layer_scale(float(np.abs(weight).max()), plan.options.weight_bits), *shifts_of(octaves, group, len(weight))
+    weight, top = operation.weight, float(np.abs(operation.weight).max())
+    octaves = block_octaves(weight, group, usable_blocks(weight.shape[1], blocks), top)
+    return layer_scale(top, plan.options.weight_bits), *shifts_of(octaves, group, len(weight))
 
 
 def each_sub_layer(plan: Plan, group: int, choose: Callable[[Operation], Grid]) -> None:
