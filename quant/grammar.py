@@ -95,6 +95,10 @@ PARTS: dict[str, Part] = {
         "error-compensated rounding (GPTQ, 2210.17323)",
         {"rounding": ("round_weights",), "compensation": ("compensated_rounding",)},
     ),
+    "asearch": Part(
+        "activation scales by the squared error of what the reading layers make of them (2110.07809)",
+        {"search": ("activation_search",)}, only=("layerwise", "wes", "channelwise", SIZED),
+    ),
     "rapq": Part("search over all exponents together (RAPQ, 2204.12322)", {"search": ("rapq",)}, only=POW2),
     "rapq-blocks": Part(
         "rounding and biases learned block by block (RAPQ, 2204.12322), needs torch",

@@ -21,6 +21,7 @@ from quant.lower import lower
 from quant.observers import observer_class
 from quant.onnx_import import Imported
 from quant.passes.activation_ranges import activation_ranges
+from quant.passes.activation_search import activation_search
 from quant.passes.additions import fuse_additions, tie_residual_scales
 from quant.passes.analytic_bias_correction import analytic_bias_correction
 from quant.passes.bias_absorption import bias_absorption
@@ -63,7 +64,7 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
         wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
         analytic_bias_correction, recheck, pow2_activation_scales, pow2_scales, pow2_channel_scales, rapq,
         pow2_msqe_scales, pow2_msqe_channel_scales, wes_half_scales, shift_field_of_2_bits, shift_field_of_3_bits,
-        compensated_rounding, equalize_where_needed, rapq_blocks,
+        compensated_rounding, equalize_where_needed, activation_search, rapq_blocks,
     )
 }
 SIZED_PASSES: dict[str, Callable[..., Callable[[Plan], Any]]] = {
