@@ -241,7 +241,8 @@ def _check(layer: ConvLayer, config: EngineConfig, stride: tuple[int, int]) -> N
     if layer.requantizer.guard_bits != config.guard_bits:
         raise WesnpuError(
             f"layer {layer.name}: G = {layer.requantizer.guard_bits}, "
-            f"the engine {config.name} has G = {config.guard_bits}"
+            f"the engine {config.name} has G = {config.guard_bits}: "
+            f"quantize with --guard-bits {config.guard_bits} for it"
         )
     if not set(stride) <= {1, 2}:
         raise WesnpuError(f"layer {layer.name}: stride {layer.stride} must be 1 or 2 in each direction")

@@ -1,5 +1,6 @@
 """compile_network: a quantized network becomes a memory image and an engine program."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,16 +80,16 @@ def compile_network(
     if data_size > REGION_MAX:
         raise WesnpuError(f"network {network.name}: tensors of {data_size} bytes, the data region has {REGION_MAX}")
     emitter = Emitter(network, config, placements)
+    counts: dict[range, Counter[Unit]] = {}
     for section in sections:
+        before = len(emitter.items)
         if isinstance(section, SplitPlan):
             SplitEmitter(emitter, section).layer()
         else:
             emitter.section(section)
+        counts[section.layers] = Counter(item.unit for item in emitter.items[before:])
+    _check_commands(network, counts)
     order = hoist(emitter.items)
-    for unit in WAIT_FIELDS:
-        count = sum(item.unit == unit for item in order)
-        if count > COMMANDS_MAX:
-            raise WesnpuError(f"network {network.name}: {count} {unit.name} commands, a program holds {COMMANDS_MAX}")
     sizes = {"scratchpad": config.scratchpad_words, "weights": config.weight_rows, "parameters": config.parameter_rows}
     sizes |= {f"tensor {name}": blocks_of(p.channels) * p.height for name, p in placements.items()}
     tokens = Tokens(sizes)
@@ -101,6 +102,19 @@ def compile_network(
     traced = tuple(item.trace for item in order if item.trace is not None)
     runs = tuple(section.layers for section in sections)
     return CompiledNetwork(config, network, image, offset, data_size, placements, traced, runs)
+
+
+def _check_commands(network: Network, counts: dict[range, Counter[Unit]]) -> None:
+    """WesnpuError when one unit has more commands than a program holds; it names the layers that take most."""
+    for unit in WAIT_FIELDS:
+        total = sum(count[unit] for count in counts.values())
+        if total > COMMANDS_MAX:
+            most = max(counts, key=lambda layers: counts[layers][unit])
+            names = ", ".join(network.layers[index].name for index in most)
+            raise WesnpuError(
+                f"network {network.name}: {total} {unit.name} commands, a program holds {COMMANDS_MAX}: "
+                f"{counts[most][unit]} are of {names}"
+            )
 
 
 def _place(network: Network, external: set[str], *, packed_input: bool) -> tuple[dict[str, Placement], int]:

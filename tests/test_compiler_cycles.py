@@ -13,6 +13,7 @@ from models.build import model_path
 from quant.onnx_import import import_onnx
 from quant.recipe import quantize
 from sim.cosim import cosim
+from tests.test_compiler_split import LAYERS, network_of
 from wesnpu.demo import DATA, MODELS, PREPROCESSING
 
 CALIBRATION = 8
@@ -58,6 +59,14 @@ RUNS = [
 @pytest.mark.parametrize(("name", "config"), RUNS)
 def test_fashion_networks(name, config):
     check(fashion(name), config)
+
+
+@pytest.mark.parametrize("layer", ["pooling_56", "vgg_classifier"])
+def test_chains(layer):
+    """Layers whose sums are made in pieces, input or weights loaded all the time."""
+    size, shape, chained, _ = LAYERS[layer]
+    assert "nano" in chained
+    check(network_of(size, preset("nano").guard_bits, shape)[0], "nano")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,10 @@ def test_half_steps() -> None:
 
 def test_other_guard_bits() -> None:
     network = network_of((8, 4, 4), guard_bits=5, kernel=ONE, channels=8)
-    assert refusal(network) == "layer layer0: G = 5, the engine small has G = 7"
+    assert refusal(network) == (
+        "layer layer0: G = 5, the engine small has G = 7: quantize with --guard-bits 7 for it"
+    )
+    assert refusal(network_of((8, 4, 4), kernel=ONE, channels=8), PRESETS["nano"]).endswith("--guard-bits 5 for it")
 
 
 def test_more_output_steps_than_a_program_holds_chains_for() -> None:
@@ -125,4 +128,6 @@ def test_more_commands_than_a_program_holds(monkeypatch: pytest.MonkeyPatch) -> 
     commands = decode(compile_network(network, config).program)
     count = sum(command.unit == Unit.WEIGHTS for command in commands)
     monkeypatch.setattr("compiler.program.COMMANDS_MAX", count - 1)
-    assert refusal(network, config) == f"network refused: {count} WEIGHTS commands, a program holds {count - 1}"
+    assert refusal(network, config) == (
+        f"network refused: {count} WEIGHTS commands, a program holds {count - 1}: {count} are of layer0"
+    )

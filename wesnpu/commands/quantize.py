@@ -20,7 +20,7 @@ from wesnpu.image_files import read_pictures
 
 Recipe = Annotated[str, typer.Option(help=f"SCALES[+PART...], for example {', '.join(RECIPES)}.")]
 Observer = Annotated[str, typer.Option(help="How activation ranges are chosen: minmax, percentile, mse or entropy.")]
-GuardBits = Annotated[int, typer.Option(help="G of Eq. 3.")]
+GuardBits = Annotated[int, typer.Option(help="G of Eq. 3: 7, or 5 for the engine nano.")]
 WeightBits = Annotated[int, typer.Option(help="2, 3, 4, 6 or 8.")]
 ActivationBits = Annotated[int, typer.Option(help="4, 6 or 8 between layers; input and outputs have 8.")]
 Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, kept in the network file.")]
