@@ -216,3 +216,28 @@ def test_plain_shifts_are_those_of_wes():
     ranges = np.abs(weight).max(axis=(1, 2, 3))
     shift, coarser = shifts_of(block_octaves(weight, 1, 1, float(ranges.max())), 1, 11)
     assert coarser is None and np.array_equal(shift, equalizing_shifts(ranges))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "sl4x2+cle+ecr+bc", "sl2x4+reorder+cle2+ecr", "sl4x1+reorder+search+asearch+bc", "sl3x2+dfq+free+sum",
+        "sl1x4+search-cosine+ecr+analytic", "sl8x1+cle-needed+asearch+sum+bc",
+    ],
+)  # fmt: skip
+def test_parts_compose_and_two_runs_give_the_same_bytes(recipe):
+    """Every composition is a valid network whose fast path computes the definition's integers, in 8 and in 4 bits."""
+    for seed, bits in ((0, 8), (3, 4)):
+        graph = residual_network(seed)
+        images = real_images(seed, 6, graph.shapes["x"])
+        network, again = (quantize(graph, images, recipe=recipe, weight_bits=bits) for _ in range(2))
+        assert encode_network(network) == encode_network(again)
+        codes = input_codes(network, images[:2])
+        exact, fast = (run(network, codes, exact=flag).outputs["scores"] for flag in (True, False))
+        assert np.array_equal(exact, fast) and len(np.unique(fast)) > 3
+
+
+def test_blocks_and_compensated_rounding_meet_in_one_layer():
+    graph = residual_network(0)
+    network = quantize(graph, real_images(0, 6, graph.shapes["x"]), recipe="sl1x4+ecr", weight_bits=4)
+    assert sum(layer.block_shift is not None for layer in network.layers) >= 2
