@@ -95,6 +95,7 @@ PARTS: dict[str, Part] = {
         "error-compensated rounding (GPTQ, 2210.17323)",
         {"rounding": ("round_weights",), "compensation": ("compensated_rounding",)},
     ),
+    "ecr-needed": Part("the same below 8 bits", {"compensation": ("compensated_rounding_below_8_bits",)}),
     "asearch": Part(
         "activation scales by the squared error of what the reading layers make of them (2110.07809)",
         {"search": ("activation_search",)}, only=("layerwise", "wes", "channelwise", SIZED),
@@ -107,7 +108,7 @@ PARTS: dict[str, Part] = {
     "bc": Part("empirical bias correction", {"correction": ("bias_correction",)}),
     "analytic": Part("bias correction from BatchNormalization", {"correction": ("analytic_bias_correction",)}),
 }
-WHOLE = {"auto": "wes+cle-needed+sum+bc"}  # names of whole recipes
+WHOLE = {"auto": "wes+cle-needed+sum+ecr-needed+bc"}  # names of whole recipes
 DEFAULTS = {"ranges": RANGES, "rounding": ("round_weights",)}
 
 

@@ -27,7 +27,7 @@ from quant.passes.analytic_bias_correction import analytic_bias_correction
 from quant.passes.bias_absorption import bias_absorption
 from quant.passes.bias_correction import bias_correction
 from quant.passes.channel_reordering import channel_reordering
-from quant.passes.compensated_rounding import compensated_rounding
+from quant.passes.compensated_rounding import compensated_rounding, compensated_rounding_below_8_bits
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.data_free_ranges import data_free_ranges
 from quant.passes.dead_channels import zero_dead_channels
@@ -64,7 +64,7 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
         wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
         analytic_bias_correction, recheck, pow2_activation_scales, pow2_scales, pow2_channel_scales, rapq,
         pow2_msqe_scales, pow2_msqe_channel_scales, wes_half_scales, shift_field_of_2_bits, shift_field_of_3_bits,
-        compensated_rounding, equalize_where_needed, activation_search, rapq_blocks,
+        compensated_rounding, compensated_rounding_below_8_bits, equalize_where_needed, activation_search, rapq_blocks,
     )
 }
 SIZED_PASSES: dict[str, Callable[..., Callable[[Plan], Any]]] = {

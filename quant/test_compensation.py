@@ -149,3 +149,17 @@ def test_without_bias_correction_no_bias_changes():
     plan = make_plan(graph, real_images(4, 8, graph.shapes["x"]), recipe="wes+ecr", weight_bits=4)
     execute(plan, recipe_passes("wes+ecr"))
     assert plan.corrections == {}
+
+
+@pytest.mark.parametrize("bits", [2, 4, 6, 8])
+def test_auto_compensates_below_8_bits_and_keeps_sums_at_8(bits):
+    graph = residual_network(6)
+    images = real_images(6, 8, graph.shapes["x"])
+    chosen = "wes+cle-needed+sum+bc" if bits == 8 else "wes+cle-needed+ecr+bc"
+    auto, wanted = (quantize(graph, images, recipe=name, weight_bits=bits) for name in ("auto", chosen))
+    assert all(
+        np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias)
+        for a, b in zip(auto.layers, wanted.layers, strict=True)
+    )
+    told = "sums are kept" if bits == 8 else "errors are compensated"
+    assert any(line == f"rounding: {bits} bits, {told}" for line in auto.provenance["log"])

@@ -11,6 +11,8 @@ from quant.input_moments import input_moments
 from quant.passes.bias_correction import correct_bias
 from quant.plan import Plan
 
+FULL_BITS = 8  # of weights, at which rounding that needs no image does
+
 
 def compensated_rounding(plan: Plan) -> None:
     """Codes of every convolution from the second moments of its integer input on the calibration images.
@@ -38,3 +40,11 @@ def compensated_rounding(plan: Plan) -> None:
             correct_bias(plan, operation, runner)
         runner.advance(operation)
         plan.report("error-compensated rounding", done)
+
+
+def compensated_rounding_below_8_bits(plan: Plan) -> None:
+    """`compensated_rounding` where weights have fewer than 8 bits; with 8 the codes stay, and the log says which."""
+    bits, few = plan.options.weight_bits, plan.options.weight_bits < FULL_BITS
+    plan.note(f"rounding: {bits} bits, {'errors are compensated' if few else 'sums are kept'}")
+    if few:
+        compensated_rounding(plan)
