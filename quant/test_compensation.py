@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from golden.file import encode_network
 from quant.compensation import compensated
 from quant.graph import Activation
 from quant.input_moments import POSITIONS, input_moments, sampled_taps
@@ -163,3 +164,11 @@ def test_auto_compensates_below_8_bits_and_keeps_sums_at_8(bits):
     )
     told = "sums are kept" if bits == 8 else "errors are compensated"
     assert any(line == f"rounding: {bits} bits, {told}" for line in auto.provenance["log"])
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_two_runs_of_auto_give_the_same_bytes(bits):
+    graph = residual_network(7)
+    images = real_images(7, 8, graph.shapes["x"])
+    one, other = (encode_network(quantize(graph, images, recipe="auto", weight_bits=bits)) for _ in range(2))
+    assert one == other

@@ -48,6 +48,32 @@ def test_a_name_states_its_passes_in_order(recipe, passes):
     assert parse(recipe) == passes
 
 
+FIRST = {"cle": CLE, "cle2": ("cross_layer_equalization_pow2",), "dfq": (*CLE, "bias_absorption")}
+LAST = {
+    "bc": ("bias_correction", "recheck"), "rapq": ("rapq", "recheck"),
+    "analytic": ("analytic_bias_correction", "recheck"), "dfq": ("analytic_bias_correction", "recheck"),
+}
+KEPT = """
+    layerwise layerwise+bc layerwise+cle layerwise+cle+bc layerwise+dfq wes wes+bc wes+analytic wes+phase
+    wes+phase+sum wes+sum wes+sum+bc wes+cle wes+cle+bc wes+cle2+bc wes+dfq wes+dfq+free channelwise
+    channelwise+bc channelwise+sum channelwise+cle+bc pow2 pow2+bc pow2+rapq pow2+rapq+bc pow2+sum pow2+sum+bc
+    pow2+sum+rapq pow2+sum+rapq+bc pow2-channel pow2-channel+bc pow2-channel+rapq pow2-channel+rapq+bc
+    pow2-channel+sum pow2-channel+sum+bc pow2-channel+sum+rapq pow2-channel+sum+rapq+bc pow2-msqe
+    pow2-msqe+sum+bc pow2-msqe-channel pow2-msqe-channel+sum+bc
+""".split()
+
+
+@pytest.mark.parametrize("recipe", KEPT)
+def test_names_in_files_and_tables_keep_their_passes(recipe):
+    scales, *words = recipe.split("+")
+    passes = START + tuple(name for word in words for name in FIRST.get(word, ()))
+    passes += ("data_free_ranges", *RANGES[1:]) if "free" in words else RANGES
+    passes += ("pow2_activation_scales",) * scales.startswith("pow2")
+    passes += (f"{scales.replace('-', '_')}{'_phase' * ('phase' in words)}_scales",)
+    passes += ("round_weights_keeping_sums" if "sum" in words else "round_weights", "recheck")
+    assert parse(recipe) == passes + tuple(name for word in words for name in LAST.get(word, ()))
+
+
 def test_the_order_of_the_parts_does_not_matter():
     assert parse("wes+cle+sum+bc") == parse("wes+bc+sum+cle")
 
