@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from compiler.config import EngineConfig
+from compiler.emit_weights import Chunk, Run, WeightLoader
 from compiler.encoding import Mode, Unit
 from compiler.item import Item, Traced
 from compiler.layout import Placement
@@ -30,18 +31,6 @@ NO_INPUT = {
 }
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Lane groups computed by one command, `live` channels in each, and where their weights and parameters lie."""
-
-    first_group: int
-    groups: int
-    live: int
-    weight_row: int
-    parameter_row: int
-    weight_rows: int
-
-
 @dataclass
 class _Slab:
     """Channel blocks of a layer on their way over the tiles.
@@ -52,38 +41,19 @@ class _Slab:
 
     plan: LayerPlan
     first_block: int
-    runs: list[tuple[int, int, int]]
+    runs: list[Run]
     persistent: bool
     chunks: list[Chunk] = field(default_factory=list)
     loaded: int = 0
 
 
-class _Ring:
-    """The next free row of a ring memory; `memory` is its name in Item.reads and Item.writes."""
-
-    def __init__(self, memory: str, rows: int):
-        self.memory, self.rows, self._next = memory, rows, 0
-
-    def take(self, count: int) -> int:
-        first = self._next
-        self._next = (self._next + count) % self.rows
-        return first
-
-    def mask(self, first: int, count: int) -> int:
-        line = (1 << count) - 1 << first
-        return (line | line >> self.rows) & ((1 << self.rows) - 1)
-
-
 class Emitter:
-    """Collects the items of all layers and the bytes of the image's weights."""
+    """Collects the items of all layers; `loader` brings their weights, whose bytes it collects."""
 
     def __init__(self, network: Network, config: EngineConfig, placements: dict[str, Placement]):
         self.network, self.config, self.placements = network, config, placements
-        self._weight_ring = _Ring("weights", config.weight_rows)
-        self._parameter_ring = _Ring("parameters", config.parameter_rows)
-        self._offsets: dict[bytes, int] = {}
         self.items: list[Item] = []
-        self.weights = bytearray()
+        self.loader = WeightLoader(config, self.items)
 
     def section(self, section: Section) -> None:
         """Appends the layers of a section, tile by tile in its order."""
@@ -97,9 +67,9 @@ class Emitter:
     def _slab(self, plan: LayerPlan, first_block: int) -> "_Slab":
         mapping, per_block = plan.mapping, plan.mapping.groups_per_block
         last_group = min((first_block + plan.slab) * per_block, mapping.groups)
-        runs = self.chunks(mapping, first_block * per_block, last_group)
+        runs = self.loader.chunks(mapping, first_block * per_block, last_group)
         runs = [run for run in runs if run[2] or plan.fill]
-        return _Slab(plan, first_block, runs, self.persistent(runs, mapping))
+        return _Slab(plan, first_block, runs, self.loader.persistent(runs, mapping))
 
     def _tile(self, slab: "_Slab", row: int, rows: int) -> None:
         """Rows of all channel blocks of a slab: transfers, weights and computing."""
@@ -110,76 +80,9 @@ class Emitter:
             slab.chunks = []
         for number, run in enumerate(slab.runs):
             if number == len(slab.chunks):
-                slab.chunks.append(self.load_weights(plan.mapping, *run))
+                slab.chunks.append(self.loader.load_weights(plan.mapping, *run))
             self._compute(plan, first_block, slab.chunks[number], row, rows)
         self._store(plan, first_block, row, rows)
-
-    def chunks(self, mapping: Mapping, first: int, last: int) -> list[tuple[int, int, int]]:
-        """(first group, groups, channels per group) of the commands for groups first .. last - 1."""
-        config, per_block = self.config, mapping.groups_per_block
-        chunks = []
-        for start, count, live in mapping.runs():
-            limit = max(config.parameter_rows // 4, 1)
-            if live and not mapping.hold_weights:
-                limit = min(limit, max(config.weight_rows // 4 // mapping.group_rows, 1))
-            if limit >= per_block:
-                limit -= limit % per_block
-            begin, end = max(start, first), min(start + count, last)
-            chunks += [(group, min(limit, end - group), live) for group in range(begin, end, limit)]
-        return chunks
-
-    def persistent(self, chunks: list[tuple[int, int, int]], mapping: Mapping) -> bool:
-        """Whether all weights and parameters of the slab stay on chip over its tiles."""
-        rows = sum(self._chunk_rows(mapping, groups, live) for _, groups, live in chunks)
-        return rows <= self.config.weight_rows and sum(n for _, n, _ in chunks) <= self.config.parameter_rows
-
-    def _chunk_rows(self, mapping: Mapping, groups: int, live: int) -> int:
-        """Weight rows of a chunk, rounded up to whole 16-byte units."""
-        rows = groups * mapping.group_rows if live and not mapping.hold_weights else 1
-        align = max(16 // self.config.weight_row_bytes, 1)
-        return -(-rows // align) * align
-
-    def _image_offset(self, data: bytes) -> int:
-        if data not in self._offsets:
-            self._offsets[data] = len(self.weights)
-            self.weights += data
-        return self._offsets[data]
-
-    def load_weights(self, mapping: Mapping, first: int, groups: int, live: int) -> Chunk:
-        """Loads weights and parameters of lane groups with `live` channels each into the next rows of both rings."""
-        held = mapping.hold_weights or not live
-        data = mapping.held_row(live) if held else mapping.weight_rows(first, groups)
-        rows = self._chunk_rows(mapping, groups, live)
-        weight_row = self._weight_ring.take(rows)
-        self.load_rows(data, weight_row, rows)
-        return Chunk(first, groups, live, weight_row, self.load_parameters(mapping, first, groups), rows)
-
-    def load_parameters(self, mapping: Mapping, first: int, groups: int) -> int:
-        """Loads the parameters of lane groups into the next rows of their ring; returns the first."""
-        row = self._parameter_ring.take(groups)
-        self._fill(self._parameter_ring, mapping.parameter_rows(first, groups), row, groups)
-        return row
-
-    def load_rows(self, data: bytes, row: int, rows: int) -> None:
-        """Loads weight rows `row` .. `row + rows - 1`, or the first of them."""
-        self._fill(self._weight_ring, data, row, rows)
-
-    def weight_mask(self, row: int, rows: int) -> int:
-        """These rows of the weight memory, a bit each."""
-        return self._weight_ring.mask(row, rows)
-
-    def parameter_mask(self, row: int, rows: int) -> int:
-        """These rows of the parameter memory, a bit each."""
-        return self._parameter_ring.mask(row, rows)
-
-    def _fill(self, ring: _Ring, data: bytes, row: int, rows: int) -> None:
-        fields = {
-            "address": self._image_offset(data),
-            "row": row,
-            "parameters": int(ring is self._parameter_ring),
-            "length": len(data) // 16,
-        }
-        self.items.append(Item(Unit.WEIGHTS, fields, writes={ring.memory: ring.mask(row, rows)}))
 
     def _load_input(self, plan: LayerPlan, first_block: int, row: int, rows: int, loaded: int) -> int:
         """Loads the input rows that a tile needs and that are not there yet; returns how many are there then."""
@@ -239,8 +142,8 @@ class Emitter:
                 fields,
                 reads={
                     "scratchpad": reads,
-                    "weights": self.weight_mask(chunk.weight_row, chunk.weight_rows),
-                    "parameters": self.parameter_mask(chunk.parameter_row, chunk.groups),
+                    "weights": self.loader.weight_ring.mask(chunk.weight_row, chunk.weight_rows),
+                    "parameters": self.loader.parameter_ring.mask(chunk.parameter_row, chunk.groups),
                 },
                 writes={"scratchpad": y.mask(row, rows, *blocks)},
                 trace=Traced(plan.index, chunk.first_group, chunk.groups, row, rows, joined, y, first_block),

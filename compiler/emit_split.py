@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from compiler.emit import NO_INPUT, Chunk, Emitter
+from compiler.emit import NO_INPUT, Emitter
+from compiler.emit_weights import Chunk, Run
 from compiler.encoding import Unit
 from compiler.item import Item, Traced
 from compiler.mapping import Piece
@@ -11,8 +12,6 @@ from compiler.region import Region
 from compiler.slots import Slots
 from compiler.split import PACKED_STEP, SplitPlan, weight_slot
 from compiler.transfers import Box, Depth, transfers
-
-Run = tuple[int, int, int]  # first lane group, lane groups, channels in each
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ class SplitEmitter:
         ]
         for first in range(0, total, plan.slab):
             depth = Depth(first, min(plan.slab, total - first))
-            runs = self._emitter.chunks(mapping, first * per_block, (first + depth.count) * per_block)
-            persistent = not plan.chained and self._emitter.persistent(runs, mapping)
+            runs = self._emitter.loader.chunks(mapping, first * per_block, (first + depth.count) * per_block)
+            persistent = not plan.chained and self._emitter.loader.persistent(runs, mapping)
             chunks: dict[Run, Chunk] = {}
             for number, box in enumerate(boxes):
                 tile = self._begin(box, number % plan.buffers, depth)
@@ -77,7 +76,7 @@ class SplitEmitter:
                         self._chains(tile, run)
                         continue
                     if not persistent or run not in chunks:
-                        chunks[run] = self._emitter.load_weights(mapping, *run)
+                        chunks[run] = self._emitter.loader.load_weights(mapping, *run)
                     self._whole(tile, run, chunks[run])
                 self._transfer(Unit.STORE, mapping.layer.output, tile.output, box, depth)
 
@@ -120,14 +119,14 @@ class SplitEmitter:
 
     def _whole(self, tile: Tile, run: Run, chunk: Chunk) -> None:
         """One command for a run of lane groups and the whole tile."""
-        mask = self._emitter.weight_mask(chunk.weight_row, chunk.weight_rows)
+        mask = self._emitter.loader.weight_ring.mask(chunk.weight_row, chunk.weight_rows)
         weights = _Weights(chunk.weight_row, mask, chunk.parameter_row)
         self._compute(tile, run, weights, tile.box, self._mapping.whole, tile.patch)
 
     def _chains(self, tile: Tile, run: Run) -> None:
         """A chain of commands for each output step of each lane group; empty groups need none."""
         first, groups, live = run
-        parameter_row = self._emitter.load_parameters(self._mapping, first, groups)
+        parameter_row = self._emitter.loader.load_parameters(self._mapping, first, groups)
         if not live:
             weights = self._placed(len(self._plan.pieces), "empty", lambda: self._mapping.held_row(0), parameter_row)
             return self._compute(tile, run, weights, tile.box, self._mapping.whole, None)
@@ -160,8 +159,8 @@ class SplitEmitter:
         slot, fresh = self._weights.place(number, len(self._plan.pieces), key)
         row = slot * self._slot_rows
         if fresh:
-            self._emitter.load_rows(make(), row, self._slot_rows)
-        return _Weights(row, self._emitter.weight_mask(row, self._slot_rows), parameter_row)
+            self._emitter.loader.load_rows(make(), row, self._slot_rows)
+        return _Weights(row, self._emitter.loader.weight_ring.mask(row, self._slot_rows), parameter_row)
 
     def _piece_patch(self, group: int, step: Box, number: int) -> Patch | None:
         """The input of a piece for one output step, loaded unless it is still there; None where all is padding."""
@@ -206,7 +205,7 @@ class SplitEmitter:
                 Unit.COMPUTE, fields,
                 reads={
                     "scratchpad": reads, "weights": weights.mask,
-                    "parameters": emitter.parameter_mask(weights.parameter_row, groups),
+                    "parameters": emitter.loader.parameter_ring.mask(weights.parameter_row, groups),
                 },
                 writes={} if partial else {"scratchpad": output.mask(box.row, box.rows, *blocks)},
                 trace=None if partial else Traced(

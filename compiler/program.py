@@ -95,7 +95,7 @@ def compile_network(
     tokens = Tokens(sizes)
     program = b"".join(encode(item.unit, item.fields | tokens.waits(item)) for item in order)
     program += encode(Unit.END, {})
-    image = bytes(emitter.weights)
+    image = bytes(emitter.loader.image)
     offset = aligned(len(image))
     image += bytes(offset - len(image)) + program
     image += bytes(aligned(len(image)) - len(image))
