@@ -78,9 +78,11 @@ class Compute(wiring.Component):
         numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
         with m.If(sequencer.starts_command):
             m.d.sync += numbers[(sequencer.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
+        residual_overflow, residual_context = self._residual_overflow(m, sequencer)
         guilty = Mux(overflow, at[ADDRESS].result.context, results.overflow_context)
+        guilty = Mux(residual_overflow, residual_context, guilty)
         m.d.comb += [
-            self.overflow.eq(overflow | results.overflow),
+            self.overflow.eq(overflow | residual_overflow | results.overflow),
             self.overflow_number.eq(numbers[guilty]),
             operands.row.eq(self.row),
             operands.at_words.eq(at[WORDS]),
@@ -161,6 +163,18 @@ class Compute(wiring.Component):
                 with m.If(counts & ((register + i)[:ADDRESS_BITS] >= config.scratchpad_words)):
                     m.d.comb += wrong.eq(1)
         return wrong
+
+    def _residual_overflow(self, m, sequencer):
+        """(a residual operand that was wanted lies outside the memory, its context), a cycle after it was issued."""
+        pixel_valid = sequencer.issue.result.pixel_valid
+        second = pixel_valid[1] if self._config.pixels == 2 else 0
+        wrong, context = Signal(name="residual_overflow"), Signal(range(CONTEXTS), name="residual_context")
+        outside = sequencer.residual_address + second >= self._config.scratchpad_words
+        m.d.sync += [
+            wrong.eq(sequencer.takes_room & sequencer.wants_residual & outside),
+            context.eq(sequencer.context),
+        ]
+        return wrong, context
 
     def _write_side(self, m, results) -> None:
         wiring.connect(m, results.residual, wiring.flipped(self.residual))

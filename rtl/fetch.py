@@ -20,7 +20,9 @@ class Fetch(wiring.Component):
     `first`, `limit`: absolute addresses of the first command and the end of the image region; `request`, `beat`:
     memory side;
     `queue[u]`: streams of CommandUnit; `finished_counts[u]`; `ended`: END was reached and its waits and all units are
-    done; errors `unknown_unit`, `ran_out` with `error_number`. Throughput: one 16-byte unit per cycle.
+    done; errors `unknown_unit`, `ran_out`, `bus_error` with `error_number`. A unit that was read with an error
+    (`beat_error`) is one only when it is its turn: what was read beyond END does not matter, and the number is that of
+    the command it belongs to. Throughput: one 16-byte unit per cycle.
     """
 
     def __init__(self):
@@ -30,6 +32,7 @@ class Fetch(wiring.Component):
             "limit": In(33),
             "request": Out(stream.Signature(BurstRequest)),
             "beat": In(stream.Signature(BEAT_BITS)),
+            "beat_error": In(1),
             "finished_load": In(16),
             "finished_weights": In(16),
             "finished_compute": In(16),
@@ -37,6 +40,7 @@ class Fetch(wiring.Component):
             "ended": Out(1),
             "unknown_unit": Out(1),
             "ran_out": Out(1),
+            "bus_error": Out(1),
             "error_number": Out(NUMBER_BITS),
         }
         for unit in EXECUTING_UNITS:
@@ -45,8 +49,12 @@ class Fetch(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=BEAT_BITS, depth=BUFFER_UNITS)
-        m.d.comb += [buffer.w_data.eq(self.beat.payload), buffer.w_en.eq(self.beat.valid), self.beat.ready.eq(1)]
+        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=BEAT_BITS + 1, depth=BUFFER_UNITS)
+        m.d.comb += [
+            buffer.w_data.eq(Cat(self.beat.payload, self.beat_error)),
+            buffer.w_en.eq(self.beat.valid),
+            self.beat.ready.eq(1),
+        ]
         starved = self._request_ahead(m, buffer)
         self._dispatch(m, buffer, starved)
         return m
@@ -98,8 +106,9 @@ class Fetch(wiring.Component):
             quiet.eq(Cat(*[(f == d) & (f >= w) for f, d, w in zip(finished, dispatched, waits, strict=True)]).all()),
             self.ran_out.eq(self.run & starved),
         ]
-        passed = Signal()
-        with m.If(self.run & buffer.r_rdy):
+        passed, failed = Signal(), buffer.r_data[BEAT_BITS]
+        m.d.comb += self.bus_error.eq(self.run & buffer.r_rdy & failed)
+        with m.If(self.run & buffer.r_rdy & ~failed):
             for unit in EXECUTING_UNITS:
                 queue = getattr(self, f"queue_{unit.name.lower()}")
                 with m.If(current == unit):
@@ -111,7 +120,7 @@ class Fetch(wiring.Component):
                 ]
         for unit in EXECUTING_UNITS:
             queue = getattr(self, f"queue_{unit.name.lower()}")
-            m.d.comb += [queue.payload.data.eq(buffer.r_data), queue.payload.number.eq(number)]
+            m.d.comb += [queue.payload.data.eq(buffer.r_data[:BEAT_BITS]), queue.payload.number.eq(number)]
         m.d.comb += buffer.r_en.eq(passed)
         with m.If(passed):
             with m.If(remaining == 0):

@@ -9,6 +9,7 @@ from rtl.interfaces import BEAT_BITS, ReadBeat, Request
 from rtl.transfer import BurstRequest
 
 CLIENTS = ("fetch", "weights", "load")
+FETCH = CLIENTS.index("fetch")
 OUTSTANDING = 64
 
 
@@ -17,7 +18,7 @@ class ReadArbiter(wiring.Component):
 
     Members: `request_<client>`, `beat_<client>`, `limit_<client>` (absolute end of its region); `hold`: accept no
     new burst; `discard`: drop arriving data; `request`, `read_data`: memory side; `outside` / `bus_error` with
-    numbers; `idle`: nothing
+    numbers; `fetch_error`: the beat that fetch gets is an error, which fetch reports itself; `idle`: nothing
     is outstanding. Throughput: a burst and a beat per cycle. Latency: 1 cycle.
     """
 
@@ -31,6 +32,7 @@ class ReadArbiter(wiring.Component):
             "outside_number": Out(NUMBER_BITS),
             "bus_error": Out(1),
             "bus_error_number": Out(NUMBER_BITS),
+            "fetch_error": Out(1),
             "idle": Out(1),
         }
         for client in CLIENTS:
@@ -93,7 +95,8 @@ class ReadArbiter(wiring.Component):
             self.read_data.ready.eq(tags.r_rdy & (client_ready | self.discard)),
             taken.eq(self.read_data.valid & self.read_data.ready),
             tags.r_en.eq(taken & (beat == tag.length)),
-            self.bus_error.eq(taken & self.read_data.payload.error & ~self.discard),
+            self.bus_error.eq(taken & self.read_data.payload.error & ~self.discard & (tag.client != FETCH)),
+            self.fetch_error.eq(self.read_data.payload.error),
             self.bus_error_number.eq(tag.number),
             self.idle.eq(~tags.r_rdy & (tags.level == 0) & ~self.request.valid),
         ]

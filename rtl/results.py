@@ -176,9 +176,9 @@ class Results(wiring.Component):
                 lane.residual.eq(operands.word_select(r, 8)),
                 lane.constants.eq(current),
             ]
-        self._write(m, lanes, acc, layer, entry, go, final, phases)
+        self._write(m, lanes, acc, layer, entry, final, phases)
 
-    def _write(self, m, lanes, acc, layer, entry, go, final, phases) -> None:
+    def _write(self, m, lanes, acc, layer, entry, final, phases) -> None:
         config = self._config
         latency = lanes[0].latency
 
@@ -186,13 +186,12 @@ class Results(wiring.Component):
             return delayed(m, value, latency, name=name)
 
         def collected(parts, name):
-            """The parts of all phases, complete in the final one."""
+            """The parts of all phases, which follow each other without a gap, complete in the final one."""
             now = Cat(*parts)
             earlier = now[:0]
             if phases > 1:
                 held = Signal(len(now) * (phases - 1), name=f"{name}_held", reset_less=True)
-                with m.If(beside(go, f"{name}_go")):
-                    m.d.sync += held.eq(Cat(held, now)[len(now) :])
+                m.d.sync += held.eq(Cat(held, now)[len(now) :])
                 earlier = held
             return Cat(earlier, now)
 

@@ -75,6 +75,10 @@ class Sequencer(wiring.Component):
         self._constant_parts(m)
         return m
 
+    def _grid5(self, command):
+        """Whether the window of a WINDOW or GATHER command is 5 x 5."""
+        return (command.grid == 5) if self._config.window_kernel == 5 else Const(0)
+
     def _constant_parts(self, m) -> None:
         """What follows from row and command alone."""
         row, c, issue = self._row, self._c, self.issue
@@ -82,7 +86,7 @@ class Sequencer(wiring.Component):
             issue.group_sub.eq(Mux(c.mode == Mode.GATHER, 0, row.sub)),
             issue.zero_point.eq(c.input_zero_point),
             issue.mode.eq(c.mode),
-            issue.grid5.eq(c.grid == 5),
+            issue.grid5.eq(self._grid5(c)),
             issue.parameter_row.eq(row.parameter_row),
             issue.result.sub.eq(row.sub),
             issue.result.context.eq(self.context),
@@ -131,18 +135,14 @@ class Sequencer(wiring.Component):
         for pixel in range(config.pixels):
             at = left + pixel
             m.d.comb += issue.column_valid[pixel].eq((at >= 0) & (at < c.input_width))
-        with m.If(windowed):
-            m.d.comb += [
-                issue.offset.eq(row.offset),
-                issue.row_valid.eq(row.valid),
-                issue.row_used.eq(Mux(window["feed"], Mux(c.grid == 5, 0b11111, 0b00111), 0)),
-            ]
-        with m.Else():
-            m.d.comb += [
-                issue.offset[0].eq(kernel["offset"]),
-                issue.row_valid.eq(kernel["row_valid"]),
-                issue.row_used.eq(1),
-            ]
+        window_rows = Mux(window["feed"], Mux(self._grid5(c), 0b11111, 0b00111), 0)
+        m.d.comb += [
+            issue.offset.eq(row.offset),
+            issue.row_valid.eq(row.valid),
+            issue.row_used.eq(Mux(windowed, window_rows, 1)),
+        ]
+        with m.If(~windowed):
+            m.d.comb += [issue.offset[0].eq(kernel["offset"]), issue.row_valid[0].eq(kernel["row_valid"])]
         with m.If(go):
             with m.If(windowed):
                 with m.If(window["feed"]):
@@ -217,7 +217,7 @@ class Sequencer(wiring.Component):
             """n0, from the table in docs/engine.md."""
             if config.pixels == 1:
                 return command.grid - command.stride_x
-            return Mux(overlaps(command), 2, Mux(command.grid == 3, 1, 2))
+            return Mux(overlaps(command) | self._grid5(command), 2, 1)
 
         if config.pixels == 1:
             m.d.comb += feeds.eq(c.stride_x)
