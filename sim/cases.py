@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from compiler.program import compile_network
 from golden.errors import WesnpuError
-from sim import programs
+from sim import failures, programs
 from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
-from sim.edges import EDGES, edge_names, edge_network
+from sim.edges import edge_names, edge_network
 from sim.expected import expected_of
 from sim.job import manners
 from sim.layers import KINDS, random_network
@@ -16,6 +16,7 @@ from sim.plain_program import plain_program
 from sim.session import Prepared, Session, prepare_plain
 from sim.split import split_programs
 
+EDGE_NAMES = frozenset(edge_names())
 PATTERNS = ("none", "random", "mixed", "alternating", "runs")
 
 
@@ -41,8 +42,10 @@ class Case:
 
 def prepared_network(session: Session, kind: str, seed: int, stalls: str = "") -> Prepared:
     """The network of this kind or edge shape: compiled; every fourth one-layer network by a plain program."""
-    make = edge_network if kind in EDGES else random_network
-    network, image = make(kind, seed, session.config.guard_bits)
+    if kind in EDGE_NAMES:
+        network, image = edge_network(kind, seed, session.config)
+    else:
+        network, image = random_network(kind, seed, session.config.guard_bits)
     behaviour = manners(stalls or PATTERNS[seed % len(PATTERNS)], seed)
     if seed % 4 == 3 and len(network.layers) == 1:
         try:
@@ -59,7 +62,7 @@ async def check_network(session: Session, kind: str, seed: int, stalls: str = ""
     try:
         await session.check(prepared_network(session, kind, seed, stalls))
     except SimulationError as error:
-        test = "edges" if kind in EDGES else kind
+        test = "edges" if kind in EDGE_NAMES else kind
         stall = f", stalls {stalls}" if stalls else ""
         repeat = f"make sim TEST={test} CONFIG={session.config.name} SEED={seed}{stall}"
         raise SimulationError(f"{error}; repeat with: {repeat}") from None
@@ -140,6 +143,6 @@ CASES: dict[str, Case] = {
     "split": Case("layers in tiles of columns and sums made in pieces, in little memory", split, 24),
     "stalls": Case("the same networks under every stall pattern", stalls, 8),
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),
-    "errors": Case("illegal commands, bus errors, silence, soft reset: code, command, no stray write", programs.errors),
+    "errors": Case("illegal commands, bus errors, silence, soft reset: code, command, no stray write", failures.errors),
     "broken": Case("a run that must fail", broken),
 }

@@ -154,7 +154,7 @@ class Driver:
 KNOBS = (
     "operation", "operand_address", "operand_data", "late_cycle", "late_address", "late_data", "cycle_limit", "drain",
     "job", "record", "layers", "base", "size", "image_base", "image_size", "data_base", "data_size", "read_latency",
-    "write_latency", "stalls", "seed", "order", "fail_read", "fail_read_beat", "fail_write", "fail_response",
+    "write_latency", "stalls", "seed", "order", "fail_read", "fail_write", "fail_response",
     "stop_channel", "stop_after",
 )
 

@@ -4,6 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from compiler.config import EngineConfig
+from compiler.encode import decode
+from compiler.encoding import Unit
+from compiler.program import compile_network
+from golden.errors import WesnpuError
 from golden.network import Network
 from sim.layers import CODES, Builder, Shape, choose
 
@@ -41,8 +46,11 @@ EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
     "lo_is_hi": ((8, 6, 6), Shape(kernel=(3, 3), clamp=(-3, -3))),
     "clamp_at_top": ((8, 6, 6), Shape(depthwise=True, kernel=(3, 3), clamp=(127, 127))),
     "global_pooling": ((33, 7, 7), Shape(depthwise=True, kernel=(7, 7), padding=(0,) * 4, equal_weights=True)),
+    "residual_zero_point": ((16, 6, 5), Shape(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, channels=16)),
+    "residual_zero_point_depthwise": ((24, 6, 5), Shape(depthwise=True, kernel=(3, 3), stride=(1, 1), same=True)),
     "wide_row": ((3, 3, 300), Shape(kernel=(3, 3), stride=(2, 2), same=True, channels=8)),
     "tall_column": ((16, 300, 3), Shape(depthwise=True, kernel=(3, 3), stride=(1, 1), same=True)),
+    "tallest": ((5, 32767, 1), Shape(kernel=(2, 1), stride=(1, 1), padding=(0,) * 4, channels=2)),
     "tiles_depthwise": ((32, 47, 45), Shape(depthwise=True, kernel=(3, 3), stride=(1, 1), same=True)),
     "tiles_depthwise_stride": ((32, 49, 45), Shape(depthwise=True, kernel=(5, 5), stride=(2, 2), same=True)),
     "tiles_pointwise": ((40, 45, 33), Shape(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, channels=16)),
@@ -50,18 +58,47 @@ EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
 }
 
 
-def edge_network(name: str, seed: int, guard_bits: int) -> tuple[Network, np.ndarray]:
-    """The network of an edge shape and its input, int8 (C, H, W); the seed draws the rest."""
+LAST_TILE = "tiles_last_of_one_row"  # its height follows from the engine
+
+
+def edge_network(name: str, seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
+    """The network of an edge shape and its input, int8 (C, H, W); the seed draws the rest. LAST_TILE is one of them."""
+    if name == LAST_TILE:
+        return _last_tile(seed, config)
     rng = np.random.default_rng([seed, sorted(EDGES).index(name)])
     size, shape = EDGES[name]
-    builder = Builder(rng, guard_bits, *size)
-    builder.add(shape)
+    builder = Builder(rng, config.guard_bits, *size)
+    residual = None
+    if name.startswith("residual_zero_point"):
+        while not builder.last.zero_point:
+            builder = Builder(rng, config.guard_bits, *size)
+        residual = builder.last
+    builder.add(shape, residual=residual)
     image = rng.integers(-128, 128, size).astype(np.int8)
     if rng.random() < 0.1:
         image[:] = choose(rng, *CODES)
     return builder.network(f"{name}_{seed}"), image
 
 
+def _last_tile(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
+    """A layer of which few rows fit on chip, as high as the compiler leaves one row for its last tile."""
+    width = config.scratchpad_words // 16
+    for height in range(4, 40):
+        rng = np.random.default_rng([seed, height])
+        builder = Builder(rng, config.guard_bits, 16, height, width)
+        builder.add(Shape(depthwise=True, kernel=(3, 3), stride=(1, 1), same=True))
+        network = builder.network(f"{LAST_TILE}_{seed}")
+        if tile_rows(network, config)[-1] == 1:
+            return network, rng.integers(-128, 128, (16, height, width)).astype(np.int8)
+    raise WesnpuError(f"no height in 4..39 leaves a last tile of one row on {config.name}")
+
+
+def tile_rows(network: Network, config: EngineConfig) -> list[int]:
+    """Output rows of every COMPUTE command of the compiled network, in order."""
+    commands = decode(compile_network(network, config).program)
+    return [one.fields["output_rows"] for one in commands if one.unit == Unit.COMPUTE]
+
+
 def edge_names(only: str = "") -> Iterator[str]:
     """Names of the edge shapes that begin with `only`."""
-    return (name for name in EDGES if name.startswith(only))
+    return (name for name in (*EDGES, LAST_TILE) if name.startswith(only))

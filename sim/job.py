@@ -37,8 +37,8 @@ class Manners:
     """How the memory treats the engine.
 
     stalls: a Stall for AR, R, AW, W, B. order: 0 AW and W independent, 1 W waits for AW, 2 AW waits for W.
-    read_latency, write_latency: cycles. fail_read / fail_write: number of the burst, from 0, answered with
-    `fail_response` (2 SLVERR, 3 DECERR); a read fails at beat fail_read_beat. stop_channel goes silent after
+    read_latency, write_latency: cycles. fail_read, fail_write: byte address; the read beat and the write
+    burst that hold it are answered with `fail_response` (2 SLVERR, 3 DECERR). stop_channel goes silent after
     stop_after handshakes.
     """
 
@@ -48,7 +48,6 @@ class Manners:
     read_latency: int = 20
     write_latency: int = 8
     fail_read: int = NEVER
-    fail_read_beat: int = 0
     fail_write: int = NEVER
     fail_response: int = 2
     stop_channel: Channel = Channel.NONE

@@ -14,9 +14,10 @@ COMMAND = (
 
 def test_a_mutant_is_told_by_its_place():
     assert Mutant(4, COMMAND).place == "inv wesnpu_engine_compute $x$1.D[3] (wire op_1[3])"
-    assert not Mutant(4, COMMAND).is_clock
-    assert Mutant(4, COMMAND.replace(r"-port \D", r"-port \CLK")).is_clock
-    assert Mutant(4, COMMAND.replace(r"-wire \op_1", r"-wire \clk")).is_clock
+    assert not Mutant(4, COMMAND).is_static
+    assert Mutant(4, COMMAND.replace(r"-port \D", r"-port \CLK")).is_static
+    assert Mutant(4, COMMAND.replace(r"-wire \op_1", r"-wire \clk")).is_static
+    assert Mutant(4, COMMAND.replace("-cell $x", "-cell $meminit$x")).is_static
 
 
 def test_a_mutant_that_stops_the_simulator_is_the_one_begun_and_not_decided(tmp_path):

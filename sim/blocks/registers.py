@@ -65,10 +65,11 @@ async def _writable(master, check: Comparisons) -> None:
 
 
 async def _read_only(master, check: Comparisons) -> None:
-    """Read-only registers of an idle engine do not change by writing."""
+    """Read-only registers of an idle engine refuse to be written and do not change."""
     for register in (one for one in REGISTERS if one.access == Access.READ_ONLY):
         before = await _read(master, check, register.offset)
-        await master.write(register.offset, b"\xff\xff\xff\xff")
+        answer = await master.write(register.offset, b"\xff\xff\xff\xff")
+        check.equal(f"write to read-only {register.name} is an error", answer.resp != AxiResp.OKAY, True)
         check.equal(f"{register.name} after a write", await _read(master, check, register.offset), before)
 
 

@@ -31,7 +31,7 @@ COMPUTE_PATH = (
 )
 SELECTOR_BITS = 12
 MOST = (1 << SELECTOR_BITS) - 1
-SPARE = 40  # drawn in addition, in place of mutants of clocks
+SPARE = 40  # drawn in addition, in place of mutants that are not of logic
 # Nothing that cannot matter is left to mutate: constants, unused bits and dead logic go, across modules too, and the
 # write ports of the slices of a word become one.
 CLEAN = "\n".join((
@@ -71,9 +71,10 @@ class Mutant:
         return f"{self.option('mode')} {source}{wire}"
 
     @property
-    def is_clock(self) -> bool:
-        """A mutated clock: no synchronous design survives it, and a simulator makes no sense of it."""
-        return self.option("port").lower() in ("clk", "rd_clk", "wr_clk") or self.option("wire") == "clk"
+    def is_static(self) -> bool:
+        """Not logic: a clock, without which no synchronous design works, or the first contents of a memory."""
+        clock = self.option("port").lower() in ("clk", "rd_clk", "wr_clk") or self.option("wire") == "clk"
+        return clock or self.option("cell").startswith("$meminit")
 
 
 def _yosys(folder: Path, script: str) -> None:
@@ -92,7 +93,7 @@ def draw(folder: Path, verilog: str, count: int, seed: int) -> list[Mutant]:
         f"select -set path {' '.join(COMPUTE_PATH)}\nmutate -list {count + SPARE} -seed {seed} -o list.txt @path\n"
     ))
     drawn = [Mutant(0, line) for line in (folder / "list.txt").read_text().splitlines() if line.startswith("mutate ")]
-    kept = [one.command for one in drawn if not one.is_clock][:count]
+    kept = [one.command for one in drawn if not one.is_static][:count]
     if len(kept) < count:
         raise WesnpuError(f"--count = {count}: yosys drew only {len(kept)} mutants")
     return [Mutant(selector, command) for selector, command in enumerate(kept, 1)]

@@ -26,9 +26,9 @@ module axi_memory #(
     input  logic [9:0] stalls,
     input  logic [31:0] seed,
     input  logic [1:0] order,
-    // Errors: the burst (counted from `load`) and beat answered with `fail_response`; all ones: none.
+    // Errors: byte addresses; the read beat and the write burst that hold them are answered with `fail_response`; all
+    // ones: none.
     input  logic [31:0] fail_read,
-    input  logic [7:0] fail_read_beat,
     input  logic [31:0] fail_write,
     input  logic [1:0] fail_response,
     // Silence: channel 1..5 (AR, R, AW, W, B) makes `stop_after` handshakes and then no more; 0: none.
@@ -67,13 +67,13 @@ module axi_memory #(
 
     beat_t memory[WORDS];
 
-    // A read burst: address, beats - 1, cycle of acceptance, number of its first sample.
-    count_t ar_address[BURSTS], ar_time[BURSTS], ar_number[BURSTS];
+    // A read burst: address, beats - 1, cycle of acceptance.
+    count_t ar_address[BURSTS], ar_time[BURSTS];
     logic [7:0] ar_length[BURSTS];
     beat_t sample[BEATS];
     count_t ar_head, ar_tail, sample_head, sample_tail, read_beat;
     // A write burst: address, beats - 1; its beats; then the response that is due.
-    count_t aw_address[BURSTS], b_time[BURSTS], b_address[BURSTS], b_beats[BURSTS], b_number[BURSTS];
+    count_t aw_address[BURSTS], b_time[BURSTS], b_address[BURSTS], b_beats[BURSTS];
     logic [7:0] aw_length[BURSTS];
     beat_t w_data[BEATS];
     logic [BEAT_BYTES-1:0] w_strobe[BEATS];
@@ -147,7 +147,6 @@ module axi_memory #(
         ar_address[ar_tail % BURSTS] = araddr;
         ar_length[ar_tail % BURSTS] = arlen;
         ar_time[ar_tail % BURSTS] = now;
-        ar_number[ar_tail % BURSTS] = handshakes[1];
         ar_tail = ar_tail + 1;
         for (int i = 0; i <= int'(arlen); i++) begin
             word = (araddr - base) / BEAT_BYTES + i;
@@ -178,6 +177,11 @@ module axi_memory #(
         end
     endfunction
 
+    function automatic logic write_fails(count_t burst);
+        index = burst % BURSTS;
+        return fail_write >= b_address[index] && fail_write - b_address[index] < b_beats[index] * BEAT_BYTES;
+    endfunction
+
     // The response was taken: the data is visible. A failed burst leaves its poison.
     function automatic void commit_write();
         for (int i = 0; i < int'(b_beats[b_head % BURSTS]); i++) begin
@@ -185,7 +189,7 @@ module axi_memory #(
             value = memory[word % WORDS];
             for (int j = 0; j < BEAT_BYTES; j++)
                 if (w_strobe[w_head % BEATS][j]) value[8*j +: 8] = w_data[w_head % BEATS][8*j +: 8];
-            if (b_head != fail_write) memory[word % WORDS] = value;
+            if (!write_fails(b_head)) memory[word % WORDS] = value;
             w_head = w_head + 1;
         end
         b_head = b_head + 1;
@@ -196,7 +200,7 @@ module axi_memory #(
         word = (ar_address[index] - base) / BEAT_BYTES + read_beat;
         value = sample[sample_head % BEATS];
         sample_head = sample_head + 1;
-        failed = ar_number[index] == fail_read && read_beat == 32'(fail_read_beat);
+        failed = fail_read / BEAT_BYTES == ar_address[index] / BEAT_BYTES + read_beat;
         rvalid <= 1;
         rdata <= failed || value != memory[word % WORDS] ? poison(word) : value;
         rresp <= failed ? fail_response : 2'b00;
@@ -258,7 +262,7 @@ module axi_memory #(
                 if (b_sent != b_tail && now - b_time[b_sent % BURSTS] >= 32'(write_latency) && !stall[4]
                     && !stopped(5)) begin
                     bvalid <= 1;
-                    bresp <= b_sent == fail_write ? fail_response : 2'b00;
+                    bresp <= write_fails(b_sent) ? fail_response : 2'b00;
                     b_sent = b_sent + 1;
                 end
             end

@@ -41,7 +41,6 @@ module bench (
     input  logic [31:0] seed,
     input  logic [1:0] order,
     input  logic [31:0] fail_read,
-    input  logic [7:0] fail_read_beat,
     input  logic [31:0] fail_write,
     input  logic [1:0] fail_response,
     input  logic [2:0] stop_channel,
@@ -90,7 +89,7 @@ module bench (
 
     axi_memory #(.BEAT_BYTES(BEAT_BYTES)) memory (
         .clk, .aresetn(alive), .load, .dump, .job, .base, .size, .read_latency, .write_latency, .stalls, .seed, .order,
-        .fail_read, .fail_read_beat, .fail_write, .fail_response, .stop_channel, .stop_after, .idle, .read_issued,
+        .fail_read, .fail_write, .fail_response, .stop_channel, .stop_after, .idle, .read_issued,
         .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arvalid(m_axi_arvalid), .arready(m_axi_arready),
         .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast), .rvalid(m_axi_rvalid), .rready(m_axi_rready),
         .awaddr(m_axi_awaddr), .awlen(m_axi_awlen), .awvalid(m_axi_awvalid), .awready(m_axi_awready),

@@ -1,0 +1,64 @@
+"""The case `errors` breaks every field that can be wrong, and bursts of every command."""
+
+import pytest
+
+from compiler.config import PRESETS, preset
+from compiler.encode import Command, decode
+from compiler.encoding import Unit
+from compiler.legal import illegal_fields
+from sim.copies import copies
+from sim.edges import LAST_TILE, edge_network, tile_rows
+from sim.illegal import illegal_commands
+from sim.layers import random_network
+from sim.plain_program import plain_program
+
+TRANSFER = {"address", "external_block_stride", "rows", "width", "blocks"}
+REFUSED = {  # every field of which an engine refuses values
+    Unit.LOAD: TRANSFER,
+    Unit.STORE: TRANSFER,
+    Unit.WEIGHTS: {"address", "length"},
+    Unit.COMPUTE: {
+        "stride_y", "stride_x", "first_group", "grid", "passes", "vectors", "input_height", "input_width",
+        "kernel_height", "kernel_width", "output_rows", "output_width", "groups", "residual_multiplier", "multiplier",
+        "exponent", "low", "high",
+    },
+}
+
+
+def commands(config: str) -> list[Command]:
+    """A small program of every unit."""
+    network, _ = random_network("depthwise", 1, preset(config).guard_bits)
+    return decode(plain_program(network, preset(config)).image)
+
+
+@pytest.mark.parametrize("config", sorted(PRESETS))
+@pytest.mark.parametrize("unit", REFUSED)
+def test_every_field_with_illegal_values_is_broken(unit, config):
+    command = next(one for one in commands(config) if one.unit == unit)
+    broken = list(illegal_commands(command, preset(config)))
+    always_legal = {"first_group"} if preset(config).lanes == 2 else set()  # 3 bits, 8 groups
+    no_gather = {"mode"} if unit == Unit.COMPUTE and preset(config).lanes == 2 else set()
+    assert {field for field, _ in broken} == REFUSED[unit] - always_legal | no_gather
+    for field, wrong in broken:
+        rule = "low" if field == "high" else field
+        assert any(line.startswith(f"{rule} = ") for line in illegal_fields(wrong, preset(config)))
+
+
+def test_bus_errors_meet_every_command():
+    made = copies(preset("small"), 1)
+    numbers = range(len(made.commands))
+    assert {number for number, _ in made.reads()} == set(numbers)
+    stores = {number for number, (unit, _) in enumerate(made.commands) if unit == Unit.STORE}
+    assert {number for number, _ in made.writes()} == stores and len(stores) > 1
+    assert len({address for _, address in made.reads()}) > 3 * len(numbers)
+
+
+@pytest.mark.parametrize("config", sorted(PRESETS))
+def test_edge_shapes_are_what_their_names_say(config):
+    for seed in range(3):
+        network, _ = edge_network(LAST_TILE, seed, preset(config))
+        rows = tile_rows(network, preset(config))
+        assert rows[-1] == 1 < rows[0]
+        network, _ = edge_network("residual_zero_point", seed, preset(config))
+        (layer,) = network.layers
+        assert network.tensors[layer.residual.tensor].zero_point != 0
