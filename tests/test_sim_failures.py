@@ -20,7 +20,7 @@ REFUSED = {  # every field of which an engine refuses values
     Unit.COMPUTE: {
         "stride_y", "stride_x", "first_group", "grid", "passes", "vectors", "input_height", "input_width",
         "kernel_height", "kernel_width", "output_rows", "output_width", "groups", "residual_multiplier", "multiplier",
-        "exponent", "low", "high",
+        "exponent", "low", "high", "continues", "partial",
     },
 }
 
