@@ -30,15 +30,15 @@ def sorted_order(ranges: np.ndarray) -> np.ndarray:
     return np.argsort(np.where(live.any(axis=0), -octaves, np.inf), kind="stable")
 
 
-def order_cost(ranges: np.ndarray, group: int) -> float:
-    """Sum over layers and live channels of (2^-n / relative range)^2, n the shift that the channel's group has.
+def order_cost(ranges: np.ndarray, group: int, weights: np.ndarray) -> float:
+    """Sum over layers and channels of weight * 4^-n, n the shift that the channel's group has.
 
-    Up to a constant that is the channel's squared rounding error relative to its range. ranges: float64 (P, C).
+    4^-n is the channel's squared rounding error up to a constant, its weight what such an error counts. float64 (P, C).
     """
-    return float(_Groups(relative_ranges(ranges), group).costs().sum())
+    return float(_Groups(relative_ranges(ranges), group, weights).costs().sum())
 
 
-def better_order(ranges: np.ndarray, group: int) -> np.ndarray:
+def better_order(ranges: np.ndarray, group: int, weights: np.ndarray) -> np.ndarray:
     """An order int64 (C,) of the channels, not costlier than the present one (order_cost).
 
     Starts from the sorted order, or the present one where that costs less. For each place in turn the best exchange
@@ -48,8 +48,8 @@ def better_order(ranges: np.ndarray, group: int) -> np.ndarray:
     if group == 1 or group >= len(present):
         return present
     starts = [present, sorted_order(ranges)]
-    order = min(starts, key=lambda o: _Groups(relative[:, o], group).costs().sum())
-    groups = _Groups(relative[:, order], group)
+    order = min(starts, key=lambda o: _Groups(relative[:, o], group, weights[:, o]).costs().sum())
+    groups = _Groups(relative[:, order], group, weights[:, order])
     for _ in range(SWEEPS):
         if not sum(_exchange(groups, order, place) for place in range(len(order))):
             break
@@ -68,11 +68,10 @@ def _exchange(groups: "_Groups", order: np.ndarray, place: int) -> bool:
 
 
 class _Groups:
-    """Channels in order, in groups of `size`: largest and second largest range and the sum of 1/r^2 of each group."""
+    """Channels in order, in groups of `size`: largest and second largest range and sum of weights of each group."""
 
-    def __init__(self, relative: np.ndarray, size: int) -> None:
-        self.relative, self.size = relative.copy(), size
-        self.inverse = np.where(relative > 0, 1 / np.where(relative > 0, relative, 1.0) ** 2, 0.0)
+    def __init__(self, relative: np.ndarray, size: int, weights: np.ndarray) -> None:
+        self.relative, self.size, self.weights = relative.copy(), size, weights.copy()
         self.count = -(-relative.shape[1] // size)
         self.of = np.arange(relative.shape[1]) // size
         self.first, self.second, self.sums = (np.zeros((len(relative), self.count)) for _ in range(3))
@@ -84,7 +83,7 @@ class _Groups:
         ordered = -np.sort(-self.relative[:, members], axis=1)
         self.first[:, group] = ordered[:, 0]
         self.second[:, group] = ordered[:, 1] if ordered.shape[1] > 1 else 0.0
-        self.sums[:, group] = self.inverse[:, members].sum(axis=1)
+        self.sums[:, group] = self.weights[:, members].sum(axis=1)
 
     def costs(self) -> np.ndarray:
         """Cost of every layer and group, float64 (P, groups)."""
@@ -92,7 +91,7 @@ class _Groups:
 
     def exchange(self, a: int, b: int) -> None:
         """Exchange the channels at two places."""
-        for values in (self.relative, self.inverse):
+        for values in (self.relative, self.weights):
             values[:, [a, b]] = values[:, [b, a]]
         for group in {int(self.of[a]), int(self.of[b])}:
             self._fill(group)
@@ -102,7 +101,7 @@ class _Groups:
         own, now = self.of[place], self.costs()
         mine, rest = self.relative[:, place, None], self._without(np.array([place]))
         theirs, others = self.relative, self._without(np.arange(len(self.of)))
-        moved = self.inverse - self.inverse[:, place, None]
+        moved = self.weights - self.weights[:, place, None]
         here = _cost(np.maximum(rest, theirs), self.sums[:, own, None] + moved)
         there = _cost(np.maximum(others, mine), self.sums[:, self.of] - moved)
         change = (here + there - now[:, own, None] - now[:, self.of]).sum(axis=0)
@@ -115,6 +114,6 @@ class _Groups:
 
 
 def _cost(largest: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """4^-n times the sum of 1/r^2, n = floor(log2(1 / largest)); 0 for dead groups."""
+    """4^-n times the sum of weights, n = floor(log2(1 / largest)); 0 for dead groups."""
     shift = equalizing_shifts(np.append(largest.reshape(-1), 1.0))[:-1].reshape(largest.shape)
     return np.where(largest > 0, np.ldexp(sums, -2 * shift.astype(np.int64)), 0.0)

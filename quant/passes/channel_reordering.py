@@ -10,6 +10,7 @@ import numpy as np
 
 from quant.channel_order import better_order, order_cost, sorted_order
 from quant.graph import Add, Conv, Graph, Node, Pool
+from quant.output_sensitivity import output_sensitivity
 from quant.passes.cross_layer_equalization import tied_tensors
 from quant.plan import Plan
 from quant.weights import channel_ranges
@@ -39,25 +40,32 @@ def find_orders(graph: Graph, group: int) -> dict[str, np.ndarray]:
     """The new order of channels, int64 (C,), of each set of tied tensors that may be permuted, by its first tensor."""
     root = tied_tensors(graph, keeps_channels)
     fixed = {root[name] for name in (graph.input, *graph.outputs)}
-    orders = {}
+    orders, sensitivity = {}, output_sensitivity(graph)
     for first in dict.fromkeys(root.values()):
         if first in fixed:
             continue
-        ranges = np.array(_ranges(graph, root, first, written=group > 1))
-        if len(ranges):
-            orders[first] = better_order(ranges, group) if group > 1 else sorted_order(ranges)
+        writers = [node for node in graph.nodes if isinstance(node, Conv) and root[node.output] == first]
+        readers = [node for node in graph.nodes if isinstance(node, Conv) and root[node.input] == first]
+        if group > 1 and writers:
+            ranges = np.array([channel_ranges(node.weight) for node in writers])
+            weights = np.array([error_weights(node, sensitivity[node.output]) for node in writers])
+            orders[first] = better_order(ranges, group, weights)
+        elif group == 1 and not all(node.depthwise for node in readers):
+            read = [np.abs(node.weight).max(axis=(0, 2, 3)) for node in readers if not node.depthwise]
+            orders[first] = sorted_order(np.array(read))
     return orders
 
 
-def _ranges(graph: Graph, root: dict[str, str], first: str, *, written: bool) -> list[np.ndarray]:
-    """max|W| per channel of every convolution that writes the tied tensors, or of every dense one that reads them."""
-    convolutions = [node for node in graph.nodes if isinstance(node, Conv)]
-    if written:
-        return [channel_ranges(node.weight) for node in convolutions if root[node.output] == first]
-    return [
-        np.abs(node.weight).max(axis=(0, 2, 3))
-        for node in convolutions if root[node.input] == first and not node.depthwise
-    ]  # fmt: skip
+def error_weights(node: Conv, sensitivity: np.ndarray) -> np.ndarray:
+    """What a squared error of each channel counts, float64 (C,): h_c over the layer's sum of h_c r_c^2.
+
+    h: quant.output_sensitivity of its output; r: range over the layer's largest. So the cost of a layer is its noise
+    over its signal as the network's outputs see them, and layers count alike.
+    """
+    ranges = channel_ranges(node.weight)
+    relative = ranges / max(float(ranges.max()), np.finfo(np.float64).tiny)
+    signal = float((sensitivity * relative**2).sum())
+    return np.where(relative > 0, sensitivity / signal, 0.0) if signal > 0 else np.zeros(len(ranges))
 
 
 def apply_orders(graph: Graph, orders: dict[str, np.ndarray]) -> None:
@@ -76,5 +84,8 @@ def apply_orders(graph: Graph, orders: dict[str, np.ndarray]) -> None:
 
 def total_cost(graph: Graph, group: int) -> float:
     """order_cost of every convolution's output channels, summed: what the pass lowers."""
-    weights = [node.weight for node in graph.nodes if isinstance(node, Conv)]
-    return sum(order_cost(channel_ranges(weight)[None], group) for weight in weights)
+    sensitivity, convolutions = output_sensitivity(graph), [node for node in graph.nodes if isinstance(node, Conv)]
+    return sum(
+        order_cost(channel_ranges(node.weight)[None], group, error_weights(node, sensitivity[node.output])[None])
+        for node in convolutions
+    )
