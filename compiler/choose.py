@@ -101,8 +101,8 @@ def alone(plan: LayerPlan | SplitPlan, network: Network) -> Section | SplitPlan:
 
 
 def _best(ways: list[_Way]) -> list[_Way]:
-    """The cheapest way of each set of tensors in the scratchpad, the cheapest first."""
+    """The cheapest way of each set of tensors in the scratchpad, the cheapest first; of equal ones longer sections."""
     found: dict[frozenset[str], _Way] = {}
-    for way in sorted(ways, key=lambda way: way.cycles):
+    for way in sorted(ways, key=lambda way: (way.cycles, len(way.sections))):
         found.setdefault(frozenset(way.resident), way)
     return list(found.values())[:WAYS]

@@ -56,6 +56,8 @@ class WeightLoader:
         chunks = []
         for start, count, live in mapping.runs():
             limit = max(config.parameter_rows // 4, 1)
+            if not self._items:
+                limit = min(limit, per_block)  # nothing hides the first weights
             if live and not mapping.hold_weights:
                 limit = min(limit, max(config.weight_rows // 4 // mapping.group_rows, 1))
             if limit >= per_block:

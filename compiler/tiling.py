@@ -12,7 +12,7 @@ from golden.layer import ConvLayer
 from golden.network import Network
 
 IMAGE_MAX = 32767  # rows and columns count from first_row and first_column, which are signed 16-bit numbers
-STREAM_TILES = 4  # a streamed layer is cut into at least so many tiles, so that loading, computing and storing overlap
+STREAM_TILES = 28  # a streamed layer is cut into so many tiles where it can: loading, computing and storing overlap
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Planner:
         if layer.input in resident:
             placed["input"] = resident[layer.input]
         else:
-            if choice.rows == y.height > STREAM_TILES and not split and self._tile_rows is None:
+            if choice.rows > self._stream_rows(mapping, y.height) and not split and self._tile_rows is None:
                 return None
             blocks = choice.slab if mapping.depthwise else blocks_of(x.channels)
             sized.append(("input", layer.input, blocks, self._input_slots(mapping, choice, x.height)))
@@ -195,6 +195,11 @@ class Planner:
         return LayerPlan(
             index, mapping, operands["input"], operands["output"], operands.get("residual"), choice.rows, choice.slab
         )
+
+    def _stream_rows(self, mapping: Mapping, height: int) -> int:
+        """Rows per tile at most where the input comes row by row; more where each tile loads the weights again."""
+        again = mapping.groups * mapping.group_rows > self._config.weight_rows
+        return -(-height // (2 if again else STREAM_TILES))
 
     def _input_slots(self, mapping: Mapping, choice: _Choice, height: int) -> int:
         """Row slots for the rows that a tile reads, and unless lean for the next tile's new ones."""

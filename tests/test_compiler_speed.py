@@ -1,0 +1,128 @@
+"""Speed in the cycle model, with a memory of a bus width per cycle each way and 64 cycles latency; RTL under `long`."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from compiler.config import preset
+from compiler.cycles import Estimate, LayerEstimate, Memory, estimate
+from compiler.program import CompiledNetwork, compile_network
+from golden.network import Network
+from sim.cosim import cosim
+from sim.layers import Builder, Shape
+from tests.compiler_networks import NONE, ONE
+from wesnpu.imagenet_shapes import NETWORKS
+
+MEMORY = Memory(read_latency=64, write_latency=64)
+
+#: Network: percent of peak layer by layer and in sections, at least.
+PEAK = {"EfficientNet-Lite0": (81, 85), "MobileNetV1": (90, 93), "MobileNetV2": (79, 84)}
+
+#: Depthwise layers: channels, height, kernel, stride, and percent of the array while operands are on chip, at least.
+DEPTHWISE = [(144, 56, 3, 1, 52), (96, 112, 3, 2, 27), (240, 28, 5, 1, 72), (672, 14, 5, 1, 66)]
+
+#: Dense 28x28, 64 -> 64, whole inference: preset, kernel, percent of peak, at least.
+DENSE = [("large", 3, 98), ("large", 1, 94), ("small", 3, 98), ("small", 1, 97)]
+
+
+def share(macs: int, cycles: int, config: str) -> float:
+    """Percent of the multiply-accumulates that the array could have done."""
+    return 100 * macs / (cycles * preset(config).macs_per_cycle)
+
+
+@cache
+def network(name: str) -> Network:
+    return NETWORKS[name]()
+
+
+@cache
+def predicted(name: str, fuse: bool) -> tuple[CompiledNetwork, Estimate]:
+    compiled = compile_network(network(name), preset("large"), fuse=fuse)
+    return compiled, estimate(compiled, MEMORY)
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize("name", PEAK)
+def test_imagenet_networks(name: str, fuse: bool) -> None:
+    found = predicted(name, fuse)[1]
+    assert share(sum(layer.macs for layer in found.layers), found.cycles, "large") >= PEAK[name][fuse]
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("EfficientNet-Lite0", 15), ("MobileNetV2", 16)])
+def test_wide_tensors_of_bottlenecks_never_leave_the_chip(name: str, blocks: int) -> None:
+    """Of every block with an expansion. Tensors of 7x7 fit the scratchpad whole; all others lie inside a section."""
+    compiled, found = predicted(name, True)
+    layers, tensors = compiled.network.layers, compiled.network.tensors
+    wide = {layers[i + k].output for i in range(3, len(layers) - 3, 3) for k in (0, 1)}
+    inside = {layers[i].output for section in compiled.sections for i in section[:-1]}
+    assert len(wide) == 2 * blocks and {tensor for tensor in wide if tensors[tensor].height > 7} <= inside
+    assert wide.isdisjoint(compiled.placements)
+    assert found.written_bytes < 0.02 * predicted(name, False)[1].written_bytes
+
+
+def bottleneck(channels: int, height: int, kernel: int, stride: int) -> Network:
+    """A depthwise layer between two pointwise ones."""
+    builder = Builder(np.random.default_rng(0), 7, 16, height, height)
+    builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=channels))
+    builder.add(Shape(depthwise=True, kernel=(kernel, kernel), stride=(stride, stride), same=True))
+    builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=16))
+    return builder.network("bottleneck")
+
+
+def dense(kernel: int) -> Network:
+    builder = Builder(np.random.default_rng(0), 7, 64, 28, 28)
+    builder.add(Shape(kernel=(kernel, kernel), stride=ONE, padding=(kernel // 2,) * 4, channels=64))
+    return builder.network("dense")
+
+
+@pytest.mark.parametrize(("channels", "height", "kernel", "stride", "percent"), DEPTHWISE)
+def test_depthwise_from_the_scratchpad(channels: int, height: int, kernel: int, stride: int, percent: int) -> None:
+    compiled = compile_network(bottleneck(channels, height, kernel, stride), preset("large"))
+    layer = estimate(compiled, MEMORY).layers[1]
+    assert len(compiled.sections) == 1
+    assert share(layer.macs, layer.cycles, "large") >= percent
+
+
+@pytest.mark.parametrize(("config", "kernel", "percent"), DENSE)
+def test_dense_with_its_transfers(config: str, kernel: int, percent: int) -> None:
+    found = estimate(compile_network(dense(kernel), preset(config)), MEMORY)
+    assert share(found.layers[0].macs, found.cycles, config) >= percent
+
+
+def check_rtl(asked: Network, config: str, *, fuse: bool = True) -> LayerEstimate:
+    """Every tensor exact, every layer within 2 % or 64 cycles of the model, the whole within 0.5 %; the total."""
+    shape = asked.tensors[asked.input].shape
+    image = np.random.default_rng(5).integers(-128, 128, (1, *shape)).astype(np.int8)
+    real = cosim(asked, image, config, fuse=fuse, latency=64)
+    model = estimate(compile_network(asked, preset(config), fuse=fuse), MEMORY)
+    assert real.mismatches == []
+    for one, other in zip(model.layers, real.layers, strict=True):
+        assert abs(one.cycles - other.cycles) <= max(64, 0.02 * other.cycles), (one, other)
+    cycles = real.cycles_per_image[0]
+    assert abs(model.cycles - cycles) <= 0.005 * cycles
+    return LayerEstimate(asked.name, sum(layer.macs for layer in real.layers), {"all": cycles})
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize("name", PEAK)
+def test_imagenet_networks_in_rtl(name: str, fuse: bool) -> None:
+    total = check_rtl(network(name), "large", fuse=fuse)
+    assert share(total.macs, total.cycles, "large") >= PEAK[name][fuse]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("config", "kernel", "percent"), DENSE)
+def test_dense_in_rtl(config: str, kernel: int, percent: int) -> None:
+    total = check_rtl(dense(kernel), config)
+    assert share(total.macs, total.cycles, config) >= percent
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("shape", [shape[:4] for shape in DEPTHWISE])
+def test_depthwise_in_rtl(shape: tuple[int, int, int, int]) -> None:
+    check_rtl(bottleneck(*shape), "large")
