@@ -31,12 +31,14 @@ class Fuser:
     def sections(self, first: int, last: int) -> list[tuple[Section, dict[str, Region], set[str]]]:
         """Sections of the layers, each with the regions that it keeps and the tensors that lose theirs.
 
-        Empty where the layers are no chain or do not fit.
+        Empty where the layers are no chain or do not fit, or the weights of one lane group exceed their ring.
         """
         layers = self._network.layers[first : last + 1]
         if not self._chain(first, last):
             return []
         mappings = [self._planner.mapping(layer) for layer in layers]
+        if any(mapping.group_rows > self._config.weight_rows for mapping in mappings):
+            return []
         needed = {layers[0].input} | {layer.residual.tensor for layer in layers if layer.residual}
         heights = [self._rows_of(mapping) for mapping in mappings]
         for victims in self._planner.evictions(needed):

@@ -44,7 +44,7 @@ Sample = tuple[CompiledNetwork, list[Command], np.ndarray, Expected]
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     network, image = sample_network()
-    compiled = compile_network(network, PRESETS["small"], keep_all=True, fuse=False)
+    compiled = compile_network(network, PRESETS["small"], keep_all=True, fuse=False, tile_rows=6)
     return compiled, decode(compiled.program), image, expected_of(network, image)
 
 
@@ -96,7 +96,7 @@ def test_the_sample_holds_every_mode_and_is_right(sample: Sample) -> None:
 def test_swapped_fields_are_found(sample: Sample, mode: Mode, one: str, other: str) -> None:
     number = number_of(sample[1], Unit.COMPUTE, mode)
     fields = sample[1][number].fields
-    same = {(Mode.WINDOW, "first_row"), (Mode.GATHER, "weight_row")}  # equal here: nothing to swap
+    same = {(Mode.WINDOW, "first_row")}  # equal here: nothing to swap
     assert (fields[one] == fields[other]) == ((mode, one) in same)
     assert found(sample, number, **{one: fields[other], other: fields[one]}) == (fields[one] != fields[other])
 
@@ -106,6 +106,8 @@ def test_every_field_of_compute_that_is_one_off_is_found(sample: Sample, mode: M
     number = number_of(sample[1], Unit.COMPUTE, mode)
     fields = sample[1][number].fields
     not_read = NOT_READ[mode] | RINGS | WAITS | {"layer"}
+    if fields["groups"] <= 16 // PRESETS["small"].lanes:
+        not_read |= {"output_block_stride"}  # one block: as at the start of the program
     if not fields["residual"]:
         not_read |= {name for name in fields if name.startswith("residual")}
     weight = sample[0].network.layers[fields["layer"]].weight

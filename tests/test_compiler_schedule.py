@@ -20,9 +20,9 @@ from tests.compiler_networks import NONE, ONE, edge_network
 SAME = (1, 1, 1, 1)
 
 
-def chain(*, fuse: bool = True) -> CompiledNetwork:
+def chain(**how: bool | int) -> CompiledNetwork:
     network, _ = random_network("chain", 5, 7)
-    return compile_network(network, PRESETS["large"], fuse=fuse)
+    return compile_network(network, PRESETS["large"], **how)
 
 
 def commands_of(compiled: CompiledNetwork, unit: Unit) -> list[Command]:
@@ -84,7 +84,7 @@ def test_loads_run_ahead_of_computing_and_results_behind() -> None:
 
 def test_weights_of_the_next_layers_are_prefetched() -> None:
     """In program order the weights of a layer stand before the computing of the layer before it."""
-    compiled = chain(fuse=False)
+    compiled = chain(fuse=False, tile_rows=16)
     order = [(command.unit, command.fields.get("layer")) for command in decode(compiled.program)]
     needed = {}
     for command in commands_of(compiled, Unit.COMPUTE):
