@@ -24,6 +24,7 @@ from sim.session import Prepared, Session
 
 SELECTOR_FILE = Path("mutsel.txt")
 WHOLE_CASE_CYCLES = 60_000
+NETWORK_CYCLES = 2_000_000  # of a network without a mutant
 WHOLE_CASE_COUNT = 6
 
 
@@ -36,7 +37,7 @@ def with_stages(prepared: Prepared) -> Prepared:
 class LimitedDriver(Driver):
     """A Driver with a limit of cycles for every program, and the last outcome kept."""
 
-    limit = WHOLE_CASE_CYCLES
+    limit = NETWORK_CYCLES
     outcome: Outcome | None = None
 
     async def prepare(self, job: Job) -> None:
@@ -88,6 +89,7 @@ class Judge:
             outcome = await self.session.check(prepared)
             self._tests.append((f"{kind} {seed}", prepared))
             self._reference.append((outcome.cycles, outcome.causes))
+        self.driver.limit = WHOLE_CASE_CYCLES
         for name in WHOLE_CASES:
             await CASES[name].run(self.session, Orders(name, count=WHOLE_CASE_COUNT))
 
