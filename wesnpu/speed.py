@@ -1,0 +1,61 @@
+"""``python -m wesnpu.speed``: writes docs/speed.md, what growth of the array brings, from the cycle model."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from compiler.config import EngineConfig, preset
+from compiler.cycles import Memory, estimate
+from compiler.program import compile_network
+from golden.files import write_whole
+from golden.network import Network
+from wesnpu.imagenet_shapes import NETWORKS
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "speed.md"
+LATENCY = 64
+
+HEAD = """# Speed: what growth costs and brings
+
+Written by `python -m wesnpu.speed` from the cycle model (`compiler/cycles.py`); `tests/test_compiler_speed.py` holds
+the figures of `large` against simulated Verilog. Networks at 224x224 with drawn weights, which cost the cycles of
+trained ones. Memory: the bus width per cycle on reads and on writes at once, 64 cycles latency. Cycles from start to
+interrupt; percent of the array's peak. 512 multiply-accumulates per cycle (2 pixels, 16 lanes, 16 taps) are the most that a
+configuration can have.
+
+| MAC/cycle | pixels x lanes x taps | bus | scratchpad, KiB | weights, KiB | network | by layer | | in sections | |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def configurations() -> list[EngineConfig]:
+    """Engines of 64, 128, 256 and 512 multiply-accumulates per cycle."""
+    large = preset("large")
+    return [
+        preset("small"),
+        preset("medium"),
+        large,
+        replace(large, name="huge", lanes=16, requant_lanes=32, scratchpad_words=2 * large.scratchpad_words),
+    ]
+
+
+def row(config: EngineConfig, name: str, network: Network) -> str:
+    """A line of the table."""
+    memory = Memory(read_latency=LATENCY, write_latency=LATENCY)
+    cells = [
+        str(config.macs_per_cycle), f"{config.pixels} x {config.lanes} x {config.taps}", f"{8 * config.bus_bytes} bits",
+        str(config.scratchpad_words * 16 // 1024), str(config.weight_rows * config.weight_row_bytes // 1024), name,
+    ]
+    for fuse in (False, True):
+        found = estimate(compile_network(network, config, fuse=fuse), memory)
+        share = sum(layer.macs for layer in found.layers) / (found.cycles * config.macs_per_cycle)
+        cells += [f"{found.cycles:,}", f"{100 * share:.1f} %"]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def document() -> str:
+    """The whole document."""
+    networks = {name: make() for name, make in NETWORKS.items()}
+    return HEAD + "".join(row(config, name, net) for config in configurations() for name, net in networks.items())
+
+
+if __name__ == "__main__":
+    write_whole(DOCUMENT, document().encode())
