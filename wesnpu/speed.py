@@ -18,8 +18,8 @@ HEAD = """# Speed: what growth costs and brings
 Written by `python -m wesnpu.speed` from the cycle model (`compiler/cycles.py`); `tests/test_compiler_speed.py` holds
 the figures of `large` against simulated Verilog. Networks at 224x224 with drawn weights, which cost the cycles of
 trained ones. Memory: the bus width per cycle on reads and on writes at once, 64 cycles latency. Cycles from start to
-interrupt; percent of the array's peak. 512 multiply-accumulates per cycle (2 pixels, 16 lanes, 16 taps) are the most that a
-configuration can have.
+interrupt; percent of the array's peak. 512 multiply-accumulates per cycle (2 pixels, 16 lanes, 16 taps) are the
+most that a configuration can have.
 
 | MAC/cycle | pixels x lanes x taps | bus | scratchpad, KiB | weights, KiB | network | by layer | | in sections | |
 |---|---|---|---|---|---|---|---|---|---|
