@@ -34,4 +34,5 @@ BASELINES = {FASHION: (ORT_TENSOR, ORT_CHANNEL), STRESS: (), IMAGENET: (ORT_TENS
 def methods(kind: str) -> list[Method]:
     """The rows of one kind of network, in the order of its tables."""
     own = [Method(recipe, *bits) for bits, recipes in ROWS[kind].items() for recipe in recipes.split()]
-    return own + [Method(name) for name in BASELINES[kind]]
+    first = [method for method in own if method.bits == "W8A8"]
+    return first + [Method(name) for name in BASELINES[kind]] + own[len(first) :]
