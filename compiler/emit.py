@@ -78,11 +78,20 @@ class Emitter:
         self._load_residual(plan, first_block, row, rows)
         if not slab.persistent:
             slab.chunks = []
+        last, stored = self._ends_network(plan, row + rows), 0
         for number, run in enumerate(slab.runs):
             if number == len(slab.chunks):
                 slab.chunks.append(self.loader.load_weights(plan.mapping, *run))
             self._compute(plan, first_block, slab.chunks[number], row, rows)
-        self._store(plan, first_block, row, rows)
+            if last:
+                finished = (run[0] + run[1]) // plan.mapping.groups_per_block - first_block
+                self._store(plan, first_block, row, rows, range(stored, finished))
+                stored = finished
+        self._store(plan, first_block, row, rows, range(stored, plan.output.region.blocks))
+
+    def _ends_network(self, plan: LayerPlan, end: int) -> bool:
+        """Whether nothing is computed after these rows: then what is finished is stored at once."""
+        return plan.index + 1 == len(self.network.layers) and end == self.network.tensors[plan.output.tensor].height
 
     def _load_input(self, plan: LayerPlan, first_block: int, row: int, rows: int, loaded: int) -> int:
         """Loads the input rows that a tile needs and that are not there yet; returns how many are there then."""
@@ -100,16 +109,20 @@ class Emitter:
         if plan.residual is not None and plan.residual.external:
             self._transfer(Unit.LOAD, plan.residual, first_block, row, rows)
 
-    def _store(self, plan: LayerPlan, first_block: int, row: int, rows: int) -> None:
+    def _store(self, plan: LayerPlan, first_block: int, row: int, rows: int, blocks: range) -> None:
         if plan.output.external:
-            self._transfer(Unit.STORE, plan.output, first_block, row, rows)
+            self._transfer(Unit.STORE, plan.output, first_block, row, rows, blocks)
 
-    def _transfer(self, unit: Unit, operand: Operand, first_block: int, row: int, rows: int) -> None:
-        """Rows of all blocks of the operand's region; its block 0 is the tensor's `first_block`."""
+    def _transfer(
+        self, unit: Unit, operand: Operand, first_block: int, row: int, rows: int, blocks: range | None = None
+    ) -> None:
+        """Rows of `blocks` of the operand's region, all for None; its block 0 is the tensor's `first_block`."""
         region, place = operand.region, self.placements[operand.tensor]
-        depth = Depth(first_block, min(region.blocks, place.size // place.block_bytes - first_block))
-        box = Box(row, rows, 0, place.width)
-        self.items += transfers(unit, operand.tensor, place, region, box, depth, row)
+        blocks = range(region.blocks) if blocks is None else blocks
+        count = min(blocks.stop, place.size // place.block_bytes - first_block) - blocks.start
+        if count > 0:
+            box, depth = Box(row, rows, 0, place.width), Depth(first_block + blocks.start, count, blocks.start)
+            self.items += transfers(unit, operand.tensor, place, region, box, depth, row)
 
     def _compute(self, plan: LayerPlan, first_block: int, chunk: Chunk, row: int, rows: int) -> None:
         mapping = plan.mapping

@@ -92,7 +92,7 @@ def test_the_usual_recipes_all_run(model: Path, images: Path, tmp_path: Path) ->
         (["--weight-bits", "x,8"], ["--weight-bits", "x"]),
         (["--recipes", "wes,nonsense"], ["nonsense"]),
         (["--images", "/nowhere"], ["/nowhere"]),
-        (["--scheduler", "nonsense"], ["scheduler", "nonsense"]),
+        (["--scheduler", "nonsense"], ["scheduler"]),
         (["--csv", "."], ["cannot be written"]),
     ],
 )
