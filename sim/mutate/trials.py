@@ -6,7 +6,7 @@ from sim.layers import KINDS
 FIRST = tuple(("chain", seed) for seed in range(2))
 SEEDS = 5  # of every kind
 LARGE = ("tall_column", "wide_row", "channels_250", "tiles_depthwise_stride", "tiles_dense", "tallest")
-LAST = (*(("residual", seed) for seed in range(SEEDS, 16)), ("chain", 2), ("tallest", 0))
+LAST = (*(("residual", seed) for seed in range(SEEDS, 16)), ("chain", 2), ("tallest", 0), ("wide_row", 0))
 WHOLE_CASES = ("programs", "errors")
 
 
