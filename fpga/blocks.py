@@ -14,7 +14,7 @@ from rtl.array import MacArray
 from rtl.axi4 import Axi4Adaptor
 from rtl.compute import Compute
 from rtl.fetch import Fetch
-from rtl.generate import verilog_text, with_driven_constants, without_zero_memories
+from rtl.generate import MODULE, portable, verilog_text
 from rtl.load import Load
 from rtl.operands import Operands
 from rtl.read_arbiter import ReadArbiter
@@ -49,7 +49,7 @@ BLOCKS: dict[str, Callable[[EngineConfig], Component]] = {
 }
 ENGINE = "engine"
 _BRACKETS = re.compile(r"\\[^\s\[]+(\[\d+\])+\S* ")
-TOP = "wesnpu"
+TOP = MODULE
 
 
 def block(name: str, config: EngineConfig) -> Component:
@@ -69,7 +69,7 @@ def component_verilog(component: Component) -> str:
     members = [Value.cast(value) for _, _, value in component.signature.flatten(component)]
     ports = [value for value in members if isinstance(value, Signal)]
     text = verilog.convert(component, name=TOP, ports=ports, emit_src=False, strip_internal_attrs=True)
-    return without_brackets(with_driven_constants(without_zero_memories(text)))
+    return without_brackets(portable(text))
 
 
 def block_verilog(name: str, config: EngineConfig) -> tuple[str, str]:

@@ -42,6 +42,11 @@ def with_driven_constants(text: str) -> str:
     return _CONSTANT_BITS.sub(driven, text)
 
 
+def portable(text: str) -> str:
+    """What Amaranth writes, as every tool reads it alike: no zero memory values, constants driven."""
+    return with_driven_constants(without_zero_memories(text))
+
+
 def with_plain_module_names(text: str) -> str:
     r"""`text` with module names that need no escaping: `\wesnpu.engine.store ` becomes `wesnpu_engine_store `."""
     plain = {name: re.sub(r"[.$]", "_", name[1:]) for name in set(_MODULE_NAME.findall(text))}
@@ -54,7 +59,7 @@ def verilog_text(config: EngineConfig, *, trace: bool = False) -> str:
     """The whole design, toplevel module `wesnpu`; equal configurations give equal bytes."""
     top = Top(config, trace=trace)
     text = verilog.convert(top, name=MODULE, emit_src=False, strip_internal_attrs=True)
-    return with_plain_module_names(with_driven_constants(without_zero_memories(text)))
+    return with_plain_module_names(portable(text))
 
 
 def description(config: EngineConfig, *, trace: bool = False) -> dict:

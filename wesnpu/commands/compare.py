@@ -19,10 +19,10 @@ from quant.accuracy.run import Comparison, Unit
 from quant.accuracy.store import Store
 from quant.accuracy.subject import Fold, Subject
 from quant.accuracy.summary import Row, float_top1, rows
-from quant.onnx_import import import_onnx
 from quant.scales import ACTIVATION_BITS
 from wesnpu import console, options
-from wesnpu.commands.quantize import ActivationBits, input_layout
+from wesnpu.commands.quantize import ActivationBits
+from wesnpu.float_model import read_float_model
 from wesnpu.image_files import Pictures, read_pictures
 
 RECIPES = (
@@ -65,10 +65,9 @@ def compare(
     for path in filter(None, (csv, json_file)):
         check_output(path, model)
     methods = chosen_methods(recipes, weight_bits, activation_bits)
-    imported = import_onnx(model, shape=options.sizes(shape))
-    how = options.preprocessing(
-        imported.graph.shapes[imported.graph.input], mean=mean, std=std, value_range=value_range,
-        channel_order=channel_order, resize=resize, layout=input_layout(imported, layout),
+    imported, how = read_float_model(
+        model, shape, mean=mean, std=std, value_range=value_range, channel_order=channel_order, resize=resize,
+        layout=layout,
     )
     calibration, evaluated = read_pictures(calib, how), read_pictures(images, how, limit=limit)
     tell_shared(calibration, evaluated)

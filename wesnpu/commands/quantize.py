@@ -11,11 +11,11 @@ from golden.errors import WesnpuError
 from golden.file import encode_network
 from golden.files import check_output, write_whole
 from golden.network import Network
-from golden.preprocessing import LAYOUTS
-from quant.onnx_import import Imported, import_onnx
+from quant.onnx_import import Imported
 from quant.recipe import RECIPES
 from quant.recipe import quantize as run_recipe
 from wesnpu import console, options
+from wesnpu.float_model import read_float_model
 from wesnpu.image_files import read_pictures
 
 Recipe = Annotated[str, typer.Option(help=f"SCALES[+PART...], for example {', '.join(RECIPES)}.")]
@@ -47,15 +47,9 @@ def quantize(
 ) -> None:
     """Quantize a float ONNX network with calibration images."""
     check_output(output, model)
-    imported = import_onnx(model, shape=options.sizes(shape))
-    how = options.preprocessing(
-        imported.graph.shapes[imported.graph.input],
-        mean=mean,
-        std=std,
-        value_range=value_range,
-        channel_order=channel_order,
-        resize=resize,
-        layout=input_layout(imported, layout),
+    imported, how = read_float_model(
+        model, shape, mean=mean, std=std, value_range=value_range, channel_order=channel_order, resize=resize,
+        layout=layout,
     )
     names = class_names(labels, imported)
     pictures = read_pictures(calib, how, limit=limit)
@@ -75,14 +69,6 @@ def quantize(
     network = replace(network, name=model.stem)
     write_whole(output, encode_network(network))
     tell(network, output)
-
-
-def input_layout(imported: Imported, asked: str | None) -> str:
-    """The layout of the model's input; WesnpuError when the user says another."""
-    found = imported.report.layout if imported.report.layout in LAYOUTS else LAYOUTS[0]
-    if asked is not None and asked != found:
-        raise WesnpuError(f"--layout is {asked}: the input of {imported.report.source} is {found}")
-    return found
 
 
 def class_names(path: Path | None, imported: Imported) -> tuple[str, ...]:
