@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from compiler.config import EngineConfig
 from compiler.cost import cost, evicted, split_cost
 from compiler.fusion import Fuser
+from compiler.planner import Planner
 from compiler.region import Region
 from compiler.section import Section, Step
 from compiler.split import SplitPlan
-from compiler.tiling import LayerPlan, Planner
+from compiler.tiling import LayerPlan
 from golden.network import Network
 
 LONGEST = 6  # layers of a section

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from compiler.config import EngineConfig
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping
+from compiler.planner import Planner
 from compiler.region import Region, choose_ring
 from compiler.section import Rows, Section, interleave, ring_rows, tile_rows, waits
-from compiler.tiling import LayerPlan, Operand, Planner, first_fit
+from compiler.tiling import LayerPlan, Operand, first_fit
 from golden.network import Network
 
 TURNS = 4  # a section has at least so many turns where its height allows, so that loading and storing overlap
@@ -36,7 +37,7 @@ class Fuser:
         layers = self._network.layers[first : last + 1]
         if not self._chain(first, last):
             return []
-        mappings = [self._planner.mapping(layer) for layer in layers]
+        mappings = [self._planner.tiler.mapping(layer) for layer in layers]
         if any(mapping.group_rows > self._config.weight_rows for mapping in mappings):
             return []
         needed = {layers[0].input} | {layer.residual.tensor for layer in layers if layer.residual}
@@ -130,7 +131,7 @@ class Fuser:
         name = self._network.layers[index].output
         if not choice.keep_output:
             return 2 * rows, frozenset({1})
-        return self._network.tensors[name].height, self._planner.grids("output", name, index, whole=True)
+        return self._network.tensors[name].height, self._planner.tiler.grids("output", name, index, whole=True)
 
 
 class _FullError(Exception):

@@ -13,9 +13,9 @@ from compiler.encode import encode, listing
 from compiler.encoding import COMMANDS_MAX, Unit
 from compiler.item import Traced
 from compiler.layout import Placement, aligned, blocks_of
+from compiler.planner import Planner
 from compiler.schedule import WAIT_FIELDS, Tokens, hoist
 from compiler.split import SplitPlan
-from compiler.tiling import Planner
 from golden.errors import WesnpuError
 from golden.network import Network
 
@@ -76,7 +76,7 @@ def compile_network(
     """
     planner = Planner(network, config, keep_all=keep_all, tile_rows=tile_rows)
     sections = Chooser(network, config, planner, fuse=fuse, rows=tile_rows).sections()
-    placements, data_size = _place(network, planner.external, packed_input=planner.packed)
+    placements, data_size = _place(network, planner.external, packed_input=planner.tiler.packed)
     if data_size > REGION_MAX:
         raise WesnpuError(f"network {network.name}: tensors of {data_size} bytes, the data region has {REGION_MAX}")
     emitter = Emitter(network, config, placements)
