@@ -1,5 +1,5 @@
 """All proofs."""
 
-from rtl.prove import credits, requantizer, saturation, streams
+from rtl.prove import axi4, axi4_lite, credits, requantizer, saturation
 
-PROOFS = (*requantizer.PROOFS, *saturation.PROOFS, *streams.PROOFS, *credits.PROOFS)
+PROOFS = (*requantizer.PROOFS, *saturation.PROOFS, *axi4.PROOFS, *axi4_lite.PROOFS, *credits.PROOFS)
