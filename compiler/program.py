@@ -77,8 +77,7 @@ def compile_network(
     planner = Planner(network, config, keep_all=keep_all, tile_rows=tile_rows)
     sections = Chooser(network, config, planner, fuse=fuse, rows=tile_rows).sections()
     placements, data_size = _place(network, planner.external, packed_input=planner.tiler.packed)
-    if data_size > REGION_MAX:
-        raise WesnpuError(f"network {network.name}: tensors of {data_size} bytes, the data region has {REGION_MAX}")
+    _check_data(network, placements, data_size)
     emitter = Emitter(network, config, placements)
     counts: dict[range, Counter[Unit]] = {}
     for section in sections:
@@ -99,9 +98,31 @@ def compile_network(
     offset = aligned(len(image))
     image += bytes(offset - len(image)) + program
     image += bytes(aligned(len(image)) - len(image))
+    _check_image(network, len(image))
     traced = tuple(item.trace for item in order if item.trace is not None)
     runs = tuple(section.layers for section in sections)
     return CompiledNetwork(config, network, image, offset, data_size, placements, traced, runs)
+
+
+def _check_data(network: Network, placements: dict[str, Placement], size: int) -> None:
+    """WesnpuError when the tensors in external memory exceed the data region; it names the largest."""
+    if size > REGION_MAX:
+        most = max(placements, key=lambda name: placements[name].size)
+        maker = "".join(f" of layer {layer.name}" for layer in network.layers if layer.output == most)
+        raise WesnpuError(
+            f"network {network.name}: tensors of {size} bytes, the data region has {REGION_MAX}: "
+            f"{placements[most].size} are {most}{maker}"
+        )
+
+
+def _check_image(network: Network, size: int) -> None:
+    """WesnpuError when weights and program exceed the image region; it names the layer with most weights."""
+    if size > REGION_MAX:
+        most = max(network.layers, key=lambda layer: layer.weight.size)
+        raise WesnpuError(
+            f"network {network.name}: weights, parameters and program of {size} bytes, the image region has "
+            f"{REGION_MAX}: most are of layer {most.name}, which has {most.weight.size} weights"
+        )
 
 
 def _check_commands(network: Network, counts: dict[range, Counter[Unit]]) -> None:
@@ -113,7 +134,7 @@ def _check_commands(network: Network, counts: dict[range, Counter[Unit]]) -> Non
             names = ", ".join(network.layers[index].name for index in most)
             raise WesnpuError(
                 f"network {network.name}: {total} {unit.name} commands, a program holds {COMMANDS_MAX}: "
-                f"{counts[most][unit]} are of {names}"
+                f"{counts[most][unit]} are of layer {names}"
             )
 
 

@@ -200,19 +200,31 @@ class Splitter:
         (height, width), groups = self._target, self._mapping.used_groups
         if plan.chained:
             steps = height * -(-width // self._step)
-            count, way = steps * groups * len(plan.pieces), (
-                f"{steps} output steps of {groups} lane groups in {len(plan.pieces)} pieces each"
-            )
+            count = steps * groups * len(plan.pieces)
+            way = f"{len(plan.pieces)} pieces for each of {groups} lane groups of {steps} output steps"
         else:
-            tiles = -(-height // plan.rows) * -(-width // plan.columns)
-            count = tiles * -(-self._blocks // plan.slab)
-            way = f"{tiles} tiles of {-(-self._blocks // plan.slab)} slabs"
+            tiles, slabs = -(-height // plan.rows) * -(-width // plan.columns), -(-self._blocks // plan.slab)
+            count, way = tiles * slabs, f"{tiles} tiles of {slabs} slabs"
         if count > COMMANDS_MAX:
             raise WesnpuError(
-                f"layer {self._mapping.layer.name}: does not fit whole and takes {way}: {count} COMPUTE commands, "
-                f"a program holds {COMMANDS_MAX}"
+                f"layer {self._mapping.layer.name}: {self._shortage(plan)}; cut into {way} it takes {count} COMPUTE "
+                f"commands, a program holds {COMMANDS_MAX}"
             )
         return plan
+
+    def _shortage(self, plan: SplitPlan) -> str:
+        """Which memory is too small to run the layer with fewer commands: the bytes that it needs and has."""
+        config, mapping = self._config, self._mapping
+        if plan.chained and not plan.divided:
+            return (
+                f"the weights of a lane group are {mapping.group_rows * config.weight_row_bytes} bytes, "
+                f"the weight memory has {config.weight_rows * config.weight_row_bytes}"
+            )
+        columns, what = (self._step, "an output step") if plan.chained else (self._target[1], "an output row")
+        tall, pitch = self._patch(1, min(columns, self._target[1]))
+        words = (1 if mapping.depthwise else self._input_blocks) * tall * pitch + self._sharers * columns
+        size = config.scratchpad_words * WORD_BYTES
+        return f"{what} takes {words * WORD_BYTES} bytes of the scratchpad, which has {size}"
 
 
 def weights_fit(mapping: Mapping, output_size: tuple[int, int]) -> bool:

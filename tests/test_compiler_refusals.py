@@ -75,12 +75,25 @@ def test_other_guard_bits() -> None:
     assert refusal(network_of((8, 4, 4), kernel=ONE, channels=8), PRESETS["nano"]).endswith("--guard-bits 5 for it")
 
 
-def test_more_output_steps_than_a_program_holds_chains_for() -> None:
-    """14 x 14 output steps of 64 lane groups, each in 9 pieces: the limit is in the message with what reaches it."""
+def test_weights_that_do_not_fit_too_often() -> None:
+    """14 x 14 output steps of 64 lane groups, each in 9 pieces."""
     network = network_of((512, 14, 14), kernel=(3, 3), padding=SAME, channels=512)
     assert refusal(network) == (
-        "layer layer0: does not fit whole and takes 196 output steps of 64 lane groups in 9 pieces each: "
-        "112896 COMPUTE commands, a program holds 65535"
+        f"layer layer0: the weights of a lane group are {512 * 9 * 8} bytes, the weight memory has {512 * 64}; "
+        "cut into 9 pieces for each of 64 lane groups of 196 output steps it takes 112896 COMPUTE commands, "
+        "a program holds 65535"
+    )
+
+
+def test_input_that_does_not_fit_too_often() -> None:
+    """A pixel of 129 blocks and the one of its output exceed 128 words: input and sums in pieces, at each pixel."""
+    network = network_of((129 * 16, 100, 100), kernel=ONE, channels=16)
+    config = dataclasses.replace(SMALL, scratchpad_words=128)
+    assert re.fullmatch(
+        rf"layer layer0: an output step takes {130 * 16} bytes of the scratchpad, which has {128 * 16}; cut into "
+        r"\d+ pieces for each of 2 lane groups of 10000 output steps it takes \d+ COMPUTE commands, "
+        "a program holds 65535",
+        refusal(network, config),
     )
 
 
@@ -88,7 +101,8 @@ def test_more_tiles_than_a_program_holds() -> None:
     network = network_of((16, 32767, 32), kernel=ONE, channels=16)
     config = dataclasses.replace(SMALL, scratchpad_words=16)
     assert re.fullmatch(
-        r"layer layer0: does not fit whole and takes \d+ tiles of 1 slabs: \d+ COMPUTE commands, a program holds 65535",
+        rf"layer layer0: an output row takes {2 * 32 * 16} bytes of the scratchpad, which has 256; "
+        r"cut into \d+ tiles of 1 slabs it takes \d+ COMPUTE commands, a program holds 65535",
         refusal(network, config),
     )
 
@@ -102,9 +116,25 @@ def test_larger_than_int16(size: tuple[int, int, int]) -> None:
 def test_tensors_larger_than_the_data_region() -> None:
     network = network_of((160, 32767, 1000), kernel=ONE, channels=8)
     config = dataclasses.replace(PRESETS["large"], scratchpad_words=65536)
-    size = (10 + 1) * 32767 * 1000 * 16
+    size, largest = (-(-blocks * 32767 * 1000 * 16 // 64) * 64 for blocks in (11, 10))
     assert refusal(network, config) == (
-        f"network refused: tensors of {-(-size // 64) * 64} bytes, the data region has 4294967296"
+        f"network refused: tensors of {size} bytes, the data region has 4294967296: {largest} are x"
+    )
+
+
+def test_regions_smaller_than_what_lies_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the regions had fewer bytes: no test makes 4 GiB of weights."""
+    network = network_of((8, 4, 4), kernel=ONE, channels=40)
+    compiled = compile_network(network, SMALL)
+    monkeypatch.setattr("compiler.program.REGION_MAX", compiled.data_size - 1)
+    assert refusal(network) == (
+        f"network refused: tensors of {compiled.data_size} bytes, the data region has {compiled.data_size - 1}: "
+        f"{3 * 16 * 16} are t0 of layer layer0"
+    )
+    monkeypatch.setattr("compiler.program.REGION_MAX", len(compiled.image) - 1)
+    assert refusal(network) == (
+        f"network refused: weights, parameters and program of {len(compiled.image)} bytes, the image region has "
+        f"{len(compiled.image) - 1}: most are of layer layer0, which has 320 weights"
     )
 
 
@@ -129,5 +159,5 @@ def test_more_commands_than_a_program_holds(monkeypatch: pytest.MonkeyPatch) -> 
     count = sum(command.unit == Unit.WEIGHTS for command in commands)
     monkeypatch.setattr("compiler.program.COMMANDS_MAX", count - 1)
     assert refusal(network, config) == (
-        f"network refused: {count} WEIGHTS commands, a program holds {count - 1}: {count} are of layer0"
+        f"network refused: {count} WEIGHTS commands, a program holds {count - 1}: {count} are of layer layer0"
     )
