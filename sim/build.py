@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from compiler import registers
 from compiler.config import EngineConfig
 from golden.errors import WesnpuError
 
@@ -100,6 +101,7 @@ def bench_configuration(config: EngineConfig, verilog: str, module: str) -> str:
     connections = ", ".join(f".{port}({signal})" for port, signal in signals.items())
     return (
         f"`define BENCH_BEAT_BYTES {config.bus_bytes}\n"
+        f"`define BENCH_CONTROL {registers.register('CONTROL').offset}\n"
         f"`define BENCH_PIXELS {config.pixels}\n"
         f"`define BENCH_LANES {config.lanes}\n"
         f"`define BENCH_GUARD_BITS {config.guard_bits}\n"

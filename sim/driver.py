@@ -12,7 +12,7 @@ from compiler import registers
 from rtl.interfaces import Cause, Error
 from sim.job import CAUSES_PER_LAYER, Job, Outcome
 
-LOAD, DUMP, WRITE, READ, RUN = 1, 2, 3, 4, 5
+LOAD, DUMP, WRITE, READ, RUN, WAIT = 1, 2, 3, 4, 5, 6
 PERIOD_NS = 2
 FAULT_FILE = Path("fault.txt")
 TRACE_FILE = Path("job_0.trace")
@@ -86,8 +86,8 @@ class Driver:
         await self._operate(READ, registers.register(name).offset)
         return self.output("answer")
 
-    async def prepare(self, job: Job) -> None:
-        """Fill memory with the job's bytes and set every register but the start."""
+    async def fill(self, job: Job) -> None:
+        """Fill memory with the job's bytes and give it the job's manners."""
         words = job.memory.reshape(-1, self._bus_bytes)
         words[:, ::-1].tofile(self._folder / "job_0.memory")
         ports = {"base": job.base, "size": job.memory.size, "layers": job.layers, "record": job.record,
@@ -97,6 +97,10 @@ class Driver:
         ports |= dict(zip(("late_cycle", "late_address", "late_data"), late, strict=True))
         self.set_ports(ports | job.manners.ports())
         await self._operate(LOAD)
+
+    async def prepare(self, job: Job) -> None:
+        """Fill memory with the job's bytes and set every register but the start."""
+        await self.fill(job)
         settings = {"IMAGE_BASE": job.image[0], "IMAGE_SIZE": job.image[1], "DATA_BASE": job.data[0],
                     "DATA_SIZE": job.data[1], "PROGRAM_OFFSET": job.program_offset, "TIMEOUT": job.timeout,
                     "INTERRUPT_ENABLE": INTERRUPTS}
@@ -105,8 +109,16 @@ class Driver:
 
     async def start(self, job: Job) -> None:
         """Start the prepared program and wait for its interrupt or the job's limit."""
+        await self._until_interrupt(RUN)
+
+    async def wait(self) -> bool:
+        """Wait for the interrupt of a program that a register write has started; False when the limit came first."""
+        await self._until_interrupt(WAIT)
+        return bool(self.output("finished"))
+
+    async def _until_interrupt(self, operation: int) -> None:
         before, cpu = time.monotonic(), self._cpu()
-        await self._operate(RUN, registers.register("CONTROL").offset, START)
+        await self._operate(operation, registers.register("CONTROL").offset, START)
         self.seconds += time.monotonic() - before
         self.cpu_seconds += self._cpu() - cpu
         self.cycles += self.output("cycles")
@@ -118,15 +130,20 @@ class Driver:
         status = registers.unpack("STATUS", await self.read("STATUS"))
         counters = {name.lower(): await self.read(f"COUNT_{name}") for name in COUNTERS}
         await self.clear_interrupt()
-        await self._operate(DUMP)
-        fault_file = self._folder / FAULT_FILE
-        faults = tuple(fault_file.read_text().splitlines()) if fault_file.exists() else ()
+        memory, faults = await self.dump()
         return Outcome(
-            memory=np.fromfile(self._folder / "job_0.dump", np.uint8), trace=self.trace_path,
+            memory=memory, trace=self.trace_path,
             causes=np.fromfile(self._folder / "job_0.causes", "<u4").reshape(-1, CAUSES_PER_LAYER), cycles=cycles,
             finished=finished, error=status["error"], error_command=status["error_command"], counters=counters,
             faults=faults,
         )
+
+    async def dump(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """What memory holds, uint8 as Job.memory, and the broken rules, one line each; the trace files are closed."""
+        await self._operate(DUMP)
+        fault_file = self._folder / FAULT_FILE
+        faults = tuple(fault_file.read_text().splitlines()) if fault_file.exists() else ()
+        return np.fromfile(self._folder / "job_0.dump", np.uint8), faults
 
     async def clear_interrupt(self) -> None:
         """Write-one-to-clear the interrupt."""

@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 import typer
 
-from wesnpu.commands import compare, cosim, estimate, evaluate, explore, export_qdq, import_network, inspect, quantize
+from wesnpu.commands import (
+    compare,
+    compile,
+    cosim,
+    estimate,
+    evaluate,
+    explore,
+    export_qdq,
+    import_network,
+    inspect,
+    quantize,
+)
 from wesnpu.errors import one_line_errors
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -14,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare.compare,
     "inspect": inspect.inspect,
     "export-qdq": export_qdq.export,
+    "compile": compile.compile_program,
     "cosim": cosim.cosim,
     "estimate": estimate.estimate,
     "explore": explore.explore,

@@ -4,6 +4,7 @@
 // 1 load files and clear memory's state; 2 dump files; 3 write register; 4 read register;
 // 5 start (a register write) and wait for the interrupt, then `drain` more cycles. `late_cycle` cycles after that
 // start, if not 0, one more register write is made. The wait ends at `cycle_limit` cycles or at a broken rule.
+// 6 wait as 5 does, for a program that a register write (3) has started.
 `include "bench_config.svh"
 `include "bench_faults.svh"
 
@@ -51,6 +52,7 @@ module bench (
 
     logic irq, idle, read_issued, axil_done;
     logic load = 0, dump = 0, go = 0, late = 0;
+    logic started = 0;  // by a register write
     logic [31:0] m_axi_araddr, m_axi_awaddr, s_axil_awaddr, s_axil_araddr, s_axil_wdata, s_axil_rdata;
     logic [7:0] m_axi_arlen, m_axi_awlen;
     logic [2:0] m_axi_arsize, m_axi_awsize;
@@ -98,7 +100,8 @@ module bench (
     );
 
     axi_rules #(.BEAT_BYTES(BEAT_BYTES)) rules (
-        .clk, .aresetn(resetn), .active(state == RUN || (state == DRAIN && late_cycle != 0)), .image_base, .image_size, .data_base, .data_size,
+        .clk, .aresetn(resetn), .active(state == RUN || started || (state == DRAIN && late_cycle != 0)),
+        .image_base, .image_size, .data_base, .data_size,
         .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arsize(m_axi_arsize), .arburst(m_axi_arburst),
         .arvalid(m_axi_arvalid), .arready(m_axi_arready),
         .awaddr(m_axi_awaddr), .awlen(m_axi_awlen), .awsize(m_axi_awsize), .awburst(m_axi_awburst),
@@ -143,14 +146,19 @@ module bench (
                 elapsed <= 0;
                 finished <= 0;
                 case (operation)
-                    1: begin load <= 1; state <= FILES; end
+                    1: begin load <= 1; started <= 0; state <= FILES; end
                     2: begin
                         dump <= 1;
+                        started <= 0;
                         state <= FILES;
                         if (!idle && stop_channel == 0) `FAULT("AXI: bursts are open after the end of the program")
                     end
-                    3, 4: begin go <= 1; state <= ACCESS; end
-                    5: begin go <= 1; state <= RUN; end
+                    3, 4: begin
+                        go <= 1;
+                        if (operation == 3 && operand_address == `BENCH_CONTROL && operand_data[0]) started <= 1;
+                        state <= ACCESS;
+                    end
+                    5, 6: begin go <= operation == 5; state <= RUN; end
                     default: reply <= request;
                 endcase
             end
@@ -167,6 +175,6 @@ module bench (
             end
             DRAIN: if (elapsed >= 32'(drain)) begin reply <= request; state <= WAIT; end
         endcase
-        if (!alive) begin state <= WAIT; reply <= request; {load, dump, go, late} <= 0; end
+        if (!alive) begin state <= WAIT; reply <= request; {load, dump, go, late, started} <= 0; end
     end
 endmodule
