@@ -127,11 +127,11 @@ class Fuser:
         return space.operand(mapping.layer.input, slots, frozenset({mapping.window_rows}))
 
     def _output(self, index: int, choice: _Choice, rows: int) -> tuple[int, frozenset[int]]:
-        """Row slots of the section's output, and the window grids of its readers."""
+        """Row slots of the section's output, and the window grids of its readers if it lies there whole."""
         name = self._network.layers[index].output
-        if not choice.keep_output:
-            return 2 * rows, frozenset({1})
-        return self._network.tensors[name].height, self._planner.tiler.grids("output", name, index, whole=True)
+        height = self._network.tensors[name].height
+        slots = height if choice.keep_output else min(2 * rows, height)
+        return slots, self._planner.tiler.grids("output", name, index, whole=slots == height)
 
 
 class _FullError(Exception):

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from compiler.config import PRESETS
+from compiler.fusion import Fuser
+from compiler.planner import Planner
 from compiler.program import CompiledNetwork, compile_network
+from compiler.region import conflict_free
 from compiler.section import Rows, interleave, ring_rows
 from golden.errors import WesnpuError
 from golden.network import Network
@@ -112,6 +115,21 @@ def test_random_bottlenecks_on_random_engines(block: int) -> None:
     found = [check_fused(seed) for seed in range(10 * block, 10 * block + 10)]
     assert all(values > 0 for _, values in found)
     assert sum(sections for sections, _ in found) >= 8
+
+
+def test_an_output_that_fits_whole_has_the_pitch_of_its_reader() -> None:
+    """A ring of two tiles can be as tall as the tensor: then the next section's 5 x 5 window reads it where it lies."""
+    config = dataclasses.replace(PRESETS["nano"], window_kernel=5, weight_rows=16)
+    builder = Builder(np.random.default_rng(1), config.guard_bits, 3, 12, 2)
+    for channels in (18, 3, 18):
+        builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=channels))
+    builder.add(Shape(depthwise=True, kernel=(5, 5), stride=(2, 2), padding=(1, 1, 2, 2)))
+    network = builder.network("short")
+    found = Fuser(network, config, Planner(network, config, keep_all=False)).sections(0, 2)
+    assert len(found) == 2
+    for section, _, _ in found:
+        region = section.plans[-1].output.region
+        assert region.slots == 12 and conflict_free(region.pitch, 12, 5, 12, config)
 
 
 @pytest.mark.long
