@@ -1,4 +1,4 @@
-"""Two depthwise networks for 28x28x1 images, as torch modules.
+"""Three depthwise networks for 28x28x1 images, as torch modules.
 
 Input float [N, 1, 28, 28] = (pixel - 128) / 128, a step of 2^-7, so that a uint8 pixel is an int8 code exactly.
 Output float [N, 10], logits.
@@ -12,6 +12,8 @@ V1_BLOCKS = ((32, 2), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), 
 V2_STEM = 16
 V2_STAGES = ((1, 24, 1, 2, 3), (3, 24, 1, 1, 3), (3, 32, 3, 2, 5), (4, 64, 3, 2, 3))
 V2_HEAD = 256
+NANO_STAGES = ((1, 16, 1, 1, 3), (3, 24, 2, 1, 3), (3, 32, 2, 2, 3), (3, 40, 2, 1, 3))
+NANO_HEAD = 128
 
 
 def conv_bn(
@@ -56,15 +58,29 @@ def fashion_mobilenet_v1() -> nn.Module:
     return nn.Sequential(*layers, *classifier(width))
 
 
-def fashion_mobilenet_v2() -> nn.Module:
-    """MobileNetV2-like, ReLU6: eight inverted residuals, five of them with an addition, three with 5x5 depthwise."""
-    layers, width = conv_bn(1, V2_STEM, 3, act=nn.ReLU6), V2_STEM
-    for expansion, outputs, repeats, first_stride, kernel in V2_STAGES:
+def mobilenet_v2(stages: tuple[tuple[int, ...], ...], head: int, *, stem_stride: int) -> nn.Module:
+    """A 3x3 stem, inverted residuals (expansion, outputs, repeats, first stride, kernel), a pointwise head; ReLU6."""
+    layers, width = conv_bn(1, V2_STEM, 3, act=nn.ReLU6, stride=stem_stride), V2_STEM
+    for expansion, outputs, repeats, first_stride, kernel in stages:
         for stride in (first_stride,) + (1,) * (repeats - 1):
             layers.append(InvertedResidual(width, outputs, expansion=expansion, stride=stride, kernel=kernel))
             width = outputs
-    layers += conv_bn(width, V2_HEAD, 1, act=nn.ReLU6)
-    return nn.Sequential(*layers, *classifier(V2_HEAD))
+    layers += conv_bn(width, head, 1, act=nn.ReLU6)
+    return nn.Sequential(*layers, *classifier(head))
 
 
-NETWORKS = {"fashion_mobilenet_v1": fashion_mobilenet_v1, "fashion_mobilenet_v2": fashion_mobilenet_v2}
+def fashion_mobilenet_v2() -> nn.Module:
+    """MobileNetV2-like, ReLU6: eight inverted residuals, five of them with an addition, three with 5x5 depthwise."""
+    return mobilenet_v2(V2_STAGES, V2_HEAD, stem_stride=1)
+
+
+def fashion_nano() -> nn.Module:
+    """MobileNetV2-like for the smallest engines: seven inverted residuals, 3x3 only, 44 thousand weights."""
+    return mobilenet_v2(NANO_STAGES, NANO_HEAD, stem_stride=2)
+
+
+NETWORKS = {
+    "fashion_mobilenet_v1": fashion_mobilenet_v1,
+    "fashion_mobilenet_v2": fashion_mobilenet_v2,
+    "fashion_nano": fashion_nano,
+}

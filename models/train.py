@@ -129,6 +129,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", help="folder of the IDX files (default: the Debian package's)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for the .onnx and .log files")
     parser.add_argument("--epochs", type=int, default=Schedule.epochs)
+    parser.add_argument("--threads", type=int, default=THREADS)
     parser.add_argument("--validation", action="store_true", help="score on 5,000 held-back training images")
     return parser.parse_args()
 
@@ -143,7 +144,7 @@ def main() -> None:
         judge = images[-HELD_BACK:], labels[-HELD_BACK:]
         images, labels = images[:-HELD_BACK], labels[:-HELD_BACK]
     torch.manual_seed(SEED)
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(options.threads)
     net = NETWORKS[options.network]().to(memory_format=torch.channels_last)
     judged = "held-back training" if options.validation else "test"
     started = time.monotonic()
@@ -153,7 +154,7 @@ def main() -> None:
             print(line, flush=True)
             log.write(line + "\n")
 
-        say(f"{options.network}, seed {SEED}, torch {torch.__version__}, {THREADS} threads, commit {commit()}")
+        say(f"{options.network}, seed {SEED}, torch {torch.__version__}, {options.threads} threads, commit {commit()}")
         say(f"{len(images)} training images, scored on {len(judge[0])} {judged} images, the last epoch counts")
         say(", ".join(f"{key} {value}" for key, value in asdict(schedule).items()))
 
