@@ -26,25 +26,28 @@ def ports_header() -> str:
     )
 
 
-def process_program(build: Build) -> Path:
-    """The bench of `build` as an executable without cocotb, linked once from the objects that are there."""
-    header = ports_header()
-    key = hashlib.sha256(MAIN.read_bytes() + header.encode()).hexdigest()[:16]
+def process_program(build: Build, main: Path = MAIN, header: str | None = None) -> Path:
+    """`build` as an executable without cocotb, linked once from the objects that are there and a C++ main.
+
+    header: bench_ports.h, which `main` may include.
+    """
+    header = ports_header() if header is None else header
+    key = hashlib.sha256(main.read_bytes() + header.encode()).hexdigest()[:16]
     program = build.folder / f"process-{key}"
     with locked(build.folder):
         if not program.exists():
             (build.folder / "bench_ports.h").write_text(header)
-            _link(build.folder, program)
+            _link(build.folder, main, program)
     return program
 
 
-def _link(folder: Path, program: Path) -> None:
+def _link(folder: Path, main: Path, program: Path) -> None:
     root = re.search(r"^VERILATOR_ROOT = (.*)$", (folder / "Vtop.mk").read_text(), re.M)
     include = Path(root[1] if root else "") / "include"
     objects = [f"{name}.o" for name in OBJECTS if (folder / f"{name}.o").exists()]
     unfinished = program.with_suffix(".unfinished")
     command = ["g++", "-std=gnu++17", "-O1", "-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-I.", f"-I{include}",
-               f"-I{include / 'vltstd'}", MAIN, *objects, "Vtop__ALL.a", "-pthread", "-o", unfinished]
+               f"-I{include / 'vltstd'}", main, *objects, "Vtop__ALL.a", "-pthread", "-o", unfinished]
     linked = subprocess.run(command, cwd=folder, env=verilator_environment(), capture_output=True, text=True)
     if linked.returncode:
         raise WesnpuError(f"linking the simulator failed in {folder}: {linked.stderr.strip()[-300:]}")

