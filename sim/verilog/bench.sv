@@ -132,6 +132,8 @@ module bench (
         .cause_valid(trace_cause_valid), .cause(trace_cause), .cause_layer(trace_cause_layer)
     );
 
+    wave_sampler #(.BEAT_BYTES(BEAT_BYTES)) waves (.*);
+
     typedef enum {WAIT, FILES, ACCESS, RUN, DRAIN} state_t;
     state_t state = WAIT;
     logic [31:0] elapsed;
