@@ -12,7 +12,7 @@ def rows_apart(offsets: np.ndarray, config: EngineConfig) -> bool:
     """Whether reading `pixels` words of each row never meets in a bank.
 
     offsets: first words of the rows, relative to each other. Moving all by `pixels` words moves all banks by one, so
-    the left columns 0 .. pixels - 1 stand for all; of the words at i = 0 and at i = 1 the two parities see one each.
+    the left columns 0 .. pixels - 1 stand for all; of the words at i = 0 .. pixels - 1 each parity sees one.
     """
     for left in range(config.pixels):
         for word in range(config.pixels):

@@ -14,7 +14,7 @@ def _is_power_of_two(value: int) -> bool:
 class EngineConfig:
     """One legal engine.
 
-    pixels: adjacent output pixels that share each weight, 1 or 2.
+    pixels: adjacent output pixels that share each weight, 1, 2 or 4.
     lanes: output channels per cycle, 2, 4, 8 or 16.  taps: INT8 products summed per lane and cycle, 4, 8 or 16.
     requant_lanes: results requantized per cycle, a divisor of pixels * lanes.
     scratchpad_words: 16-byte words of activation memory, a power of two, 8 * pixels * 2 .. 65536.
@@ -39,7 +39,7 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         legal: dict[str, tuple[int, ...]] = {
-            "pixels": (1, 2),
+            "pixels": (1, 2, 4),
             "lanes": (2, 4, 8, 16),
             "taps": (4, 8, 16),
             "window_kernel": (3, 5),
@@ -91,8 +91,8 @@ class EngineConfig:
 
     @property
     def window_columns(self) -> int:
-        """Columns held by the window unit."""
-        return self.window_kernel + self.pixels - 1
+        """Columns held by the window unit: whole feeds of `pixels` columns, or the kernel with one pixel."""
+        return self.pixels * (1 - (1 - self.window_kernel) // self.pixels)
 
     def to_json(self) -> dict[str, int | str]:
         """All fields as a JSON-able dictionary, for content hashes and reports."""

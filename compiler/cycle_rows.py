@@ -59,6 +59,8 @@ def _steps(fields: dict[str, int], config: EngineConfig) -> tuple[int, int, int,
     grid, stride = fields["grid"], fields["stride_x"]
     if config.pixels == 1:
         return grid - stride, stride, 1, False
+    if config.pixels == 4:
+        return 1, 1, 4 // stride, False
     wide = stride == 2 and grid == 3 and config.window_kernel == 5
     overlaps = wide and fields["mode"] == Mode.GATHER and fields["passes"] > 1
     before = 2 if overlaps or grid == 5 else 1

@@ -71,7 +71,7 @@ class Point:
     @property
     def dsps(self) -> int:
         """As `multipliers`, but two pixels' products, which share the weight, take one 18x18 multiplier."""
-        return self.multipliers - self.macs_per_cycle + self.macs_per_cycle // self._field("pixels")
+        return self.multipliers - self.macs_per_cycle + self.macs_per_cycle // min(self._field("pixels"), 2)
 
     @property
     def memory_bytes(self) -> int:

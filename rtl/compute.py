@@ -10,7 +10,7 @@ from rtl import command as cmd
 from rtl.array import ACC_BITS, MacArray
 from rtl.delay import delay_line
 from rtl.interfaces import Cause
-from rtl.microop import ADDRESS, CONTEXTS, FEED, MULTIPLY, OPERANDS, RESULT, SUM, WORDS
+from rtl.microop import ADDRESS, CONTEXTS, FEED, MULTIPLY, OPERANDS, RESULT, SUM, WORDS, further_pixels
 from rtl.operands import Operands
 from rtl.results import Results
 from rtl.rows import RowPlanner
@@ -166,10 +166,9 @@ class Compute(wiring.Component):
 
     def _residual_overflow(self, m, sequencer):
         """(a residual operand that was wanted lies outside the memory, its context), a cycle after it was issued."""
-        pixel_valid = sequencer.issue.result.pixel_valid
-        second = pixel_valid[1] if self._config.pixels == 2 else 0
+        further = further_pixels(sequencer.issue.result.pixel_valid)
         wrong, context = Signal(name="residual_overflow"), Signal(range(CONTEXTS), name="residual_context")
-        outside = sequencer.residual_address + second >= self._config.scratchpad_words
+        outside = sequencer.residual_address + further >= self._config.scratchpad_words
         m.d.sync += [
             wrong.eq(sequencer.takes_room & sequencer.wants_residual & outside),
             context.eq(sequencer.context),

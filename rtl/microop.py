@@ -1,5 +1,6 @@
 """The micro-operation: what the sequencer tells the pipeline to do with one cycle of the array."""
 
+from amaranth.hdl import Const
 from amaranth.lib import data
 
 from compiler.config import EngineConfig
@@ -52,6 +53,11 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
             "result": result_tag(config),
         }
     )
+
+
+def further_pixels(pixel_valid):
+    """How many pixels a result has beyond its first; the valid ones come first."""
+    return sum(pixel_valid[1:], Const(0))
 
 
 def result_tag(config: EngineConfig) -> data.StructLayout:

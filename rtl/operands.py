@@ -106,6 +106,8 @@ class Operands(wiring.Component):
         held = self._config.window_columns
         if self._config.pixels == 1:
             return held - grid
+        if self._config.pixels == 4:
+            return 2 * (pixel % 2) if wide else pixel
         if wide:
             return held - 6 + 2 * pixel
         return held - (grid + 1) + pixel
@@ -129,16 +131,16 @@ class Operands(wiring.Component):
                 self._gather_cases(m, window)
 
     def _placements(self):
-        """(wide, selector) of the legal window placements."""
+        """`wide` of the legal window placements: with True, pixels are two columns apart."""
         yield False
-        if self._config.pixels == 2 and self._config.window_kernel == 5:
+        if self._config.pixels == 4 or (self._config.pixels == 2 and self._config.window_kernel == 5):
             yield True
 
     def _window_cases(self, m, window) -> None:
         config, op = self._config, self.at_operands
         for grid in (3, 5) if config.window_kernel == 5 else (3,):
             for wide in self._placements():
-                if wide and grid == 5:
+                if wide and grid == 5 and config.pixels == 2:
                     continue
                 for p in range(-(-grid * grid // config.taps)):
                     matches = (op.grid5 == (grid == 5)) & (op.wide == wide) & (op.pass_number == p)
@@ -160,7 +162,7 @@ class Operands(wiring.Component):
         if config.lanes < GATHER_CHANNELS:
             return
         for wide in self._placements():
-            for late in (False, True) if wide else (False,):
+            for late in (False, True) if wide and config.pixels == 2 else (False,):
                 for p in range(int(late), -(-9 * GATHER_CHANNELS // config.taps)):
                     with m.If((op.wide == wide) & (op.late == late) & (op.pass_number == p)):
                         for i in range(config.pixels):

@@ -10,7 +10,7 @@ from rtl import command as cmd
 from rtl.array import ACC_BITS
 from rtl.delay import delayed
 from rtl.interfaces import LayerConstants
-from rtl.microop import CONTEXTS, result_tag
+from rtl.microop import CONTEXTS, further_pixels, result_tag
 from rtl.requantizer import RequantizerLane
 from rtl.result_fifo import CreditFifo
 from rtl.rows import COMMAND_BITS
@@ -197,8 +197,7 @@ class Results(wiring.Component):
 
         valid = beside(final, "write_valid")
         tag = data.View(entry.tag.shape(), beside(entry.tag.as_value(), "write_tag"))
-        last_pixel = config.pixels - 1
-        in_range = tag.address + (tag.pixel_valid[last_pixel] if last_pixel else 0) < config.scratchpad_words
+        in_range = tag.address + further_pixels(tag.pixel_valid) < config.scratchpad_words
         m.d.comb += [
             self.result.address.eq(tag.address),
             self.result.sub.eq(tag.sub),

@@ -1,11 +1,11 @@
-"""The scratchpad: one flat memory of 16-byte words in 8 * pixels banks, read by columns, written by pixel pairs.
+"""The scratchpad: one flat memory of 16-byte words in 8 * pixels banks, read by columns, written by `pixels`.
 
 A word's bank is its address mod (8 * pixels). Consecutive words lie in consecutive banks, so the `pixels` words from
 any address on never collide, and the rows of a window do not when the compiler chose their pitch well
 (docs/engine.md, "Memories").
 """
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -51,6 +51,7 @@ class Scratchpad(wiring.Component):
 
     def __init__(self, config: EngineConfig):
         self._config = config
+        self._parity_bits = (config.pixels - 1).bit_length()  # a word's parity: its address mod pixels
         rows, pixels = config.window_kernel, config.pixels
         word = data.ArrayLayout(WORD_BITS, pixels)
         super().__init__(
@@ -70,10 +71,9 @@ class Scratchpad(wiring.Component):
 
     def _row_of(self, address, parity: int):
         """Bank row and index of the word of this parity among the `pixels` words from `address` on."""
-        if self._config.pixels == 1:
-            index = address
-        else:
-            index = ((address + (1 - parity)) >> 1)[: ADDRESS_BITS - 1]
+        index = address
+        if self._config.pixels > 1:
+            index = (address + (self._config.pixels - 1 - parity))[self._parity_bits : ADDRESS_BITS]
         return index[:BANK_BITS], index[BANK_BITS:]
 
     def elaborate(self, platform):
@@ -127,17 +127,16 @@ class Scratchpad(wiring.Component):
 
     def _one(self, address):
         """Bank row and index of a single word."""
-        parity_bits = self._config.pixels - 1
-        return address[parity_bits:][:BANK_BITS], address[parity_bits + BANK_BITS :]
+        return address[self._parity_bits :][:BANK_BITS], address[self._parity_bits + BANK_BITS :]
 
     def _here(self, address, parity: int):
         """Whether a single word lies in the banks of this parity."""
-        return address[0] == parity if self._config.pixels == 2 else 1
+        return address[: self._parity_bits] == parity if self._config.pixels > 1 else 1
 
     def _result_of(self, m, parity: int):
         """(valid, data) of the pixel of the result write that goes to this parity."""
         pixels = range(self._config.pixels)
-        pixel = Mux(self.result.address[0], 1 - parity, parity) if self._config.pixels == 2 else 0
+        pixel = (parity - self.result.address)[: self._parity_bits] if self._config.pixels > 1 else 0
         valid, chosen = Signal(name=f"result_valid_p{parity}"), Signal(self._config.lanes * 8, name=f"result_p{parity}")
         m.d.comb += [
             valid.eq(self.result_valid & Array(self.result.pixel_valid[i] for i in pixels)[pixel]),
@@ -164,8 +163,8 @@ class Scratchpad(wiring.Component):
                 by_parity.append(word)
             if config.pixels == 1:
                 return by_parity
-            odd = beside(address[0], f"{name}_odd")
-            return [Mux(odd, by_parity[1], by_parity[0]), Mux(odd, by_parity[0], by_parity[1])]
+            first = beside(address[: self._parity_bits], f"{name}_first")
+            return [Array(by_parity)[(first + i)[: self._parity_bits]] for i in range(config.pixels)]
 
         for j in range(config.window_kernel):
             for i, word in enumerate(words(self.row_address[j], f"row{j}")):

@@ -1,6 +1,6 @@
 """The sequencer: turns planned rows into one micro-operation per cycle, as long as there is room for results."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -97,22 +97,17 @@ class Sequencer(wiring.Component):
     def _columns(self, m, go, inner_last, x_last) -> None:
         """Output columns, and in each the kernel positions (array fed by words) or feeds and passes (by the window)."""
         config, row, c, issue = self._config, self._row, self._c, self.issue
-        windowed = Signal()
+        windowed, pixels = Signal(), config.pixels
         pair, wide = Signal(), Signal()
         x_out, column = Signal(16), Signal(signed(18))
-        m.d.comb += [windowed.eq(c.mode[0]), x_last.eq(x_out + 1 + pair >= c.output_width)]
-        if config.pixels == 2:
-            wide_possible = Const(config.window_kernel == 5)
-            m.d.comb += [
-                wide.eq((c.stride_x == 2) & (c.grid == 3) & windowed & wide_possible),
-                pair.eq((c.stride_x == 1) | wide),
-            ]
+        columns = self._columns_per_step(m, windowed, pair, wide)
+        m.d.comb += [windowed.eq(c.mode[0]), x_last.eq(x_out + columns >= c.output_width)]
         m.d.comb += [
             issue.wide.eq(wide),
             issue.result.address.eq(row.output + x_out),
             self.residual_address.eq(row.residual + x_out),
             self.wants_residual.eq(c.residual),
-            issue.result.pixel_valid.eq(1 | ((pair & (x_out + 1 < c.output_width)) << 1)),
+            issue.result.pixel_valid.eq(Cat((columns > i) & (c.output_width > x_out + i) for i in range(pixels))),
             issue.result.command_last.eq(row.last_of_command & x_last & inner_last),
         ]
         kernel = self._kernel_walk(m, go & ~windowed, c)
@@ -148,12 +143,21 @@ class Sequencer(wiring.Component):
                 with m.If(window["feed"]):
                     m.d.sync += column.eq(column + config.pixels)
             with m.Elif(inner_last):
-                m.d.sync += column.eq(column + Mux(pair, 2, c.stride_x))
+                m.d.sync += column.eq(column + Mux(pair, config.pixels, c.stride_x))
             with m.If(inner_last):
-                m.d.sync += x_out.eq(x_out + 1 + pair)
+                m.d.sync += x_out.eq(x_out + columns)
         with m.If(self.take):
             planned = cmd.fields(Unit.COMPUTE, self.plan_command)
             m.d.sync += [x_out.eq(0), column.eq(planned.first_column)]
+
+    def _columns_per_step(self, m, windowed, pair, wide):
+        """Output columns of a step; sets `pair` (stride 1) and `wide` (a window of stride 2 makes several)."""
+        config, c = self._config, self._c
+        if config.pixels == 1:
+            return Const(1)
+        possible = (c.grid == 3) & Const(config.window_kernel == 5) if config.pixels == 2 else Const(1)
+        m.d.comb += [wide.eq((c.stride_x == 2) & windowed & possible), pair.eq(c.stride_x == 1)]
+        return Mux(pair, config.pixels, Mux(wide, 2, 1))
 
     def _kernel_walk(self, m, go, c) -> dict:
         """(ky, kx, vector) for DENSE, (ky, kx) for SEQUENTIAL."""
@@ -208,7 +212,8 @@ class Sequencer(wiring.Component):
         last = Signal()
 
         def wide(command):
-            return (command.stride_x == 2) & (command.grid == 3) & Const(config.window_columns == 6)
+            possible = Const(config.pixels == 2 and config.window_kernel == 5)
+            return (command.stride_x == 2) & (command.grid == 3) & possible
 
         def overlaps(command):
             return wide(command) & (command.mode == Mode.GATHER) & (command.passes > 1)
@@ -217,6 +222,8 @@ class Sequencer(wiring.Component):
             """n0, from the table in docs/engine.md."""
             if config.pixels == 1:
                 return command.grid - command.stride_x
+            if config.pixels == 4:
+                return 1
             return Mux(overlaps(command) | self._grid5(command), 2, 1)
 
         if config.pixels == 1:

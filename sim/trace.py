@@ -78,7 +78,7 @@ class Writes:
 def record_type(config: EngineConfig, stages: bool) -> np.dtype:
     """One record of the trace file (sim/verilog/trace_recorder.sv)."""
     results = config.results
-    fields = [("layer", "<u2"), ("sub", "u1"), ("pixel_valid", "u1"), ("address", "<u2", 2),
+    fields = [("layer", "<u2"), ("sub", "u1"), ("pixel_valid", "u1"), ("address", "<u2", max(config.pixels, 2)),
               ("output", "i1", -(-results // 4) * 4)]
     if stages:
         fields += [("acc", "<i4", results), ("shifted", "<i4", results), ("product", "<i8", results)]

@@ -14,7 +14,7 @@ GUARD_BITS = 7
 
 def random_config(rng: np.random.Generator) -> EngineConfig:
     """Any legal engine; memories are more often small than large."""
-    pixels, lanes = choose(rng, 1, 2), choose(rng, 2, 4, 8, 16)
+    pixels, lanes = choose(rng, 1, 2, 4), choose(rng, 2, 4, 8, 16)
     results = pixels * lanes
     return EngineConfig(
         name="random",
@@ -22,7 +22,7 @@ def random_config(rng: np.random.Generator) -> EngineConfig:
         lanes=lanes,
         taps=choose(rng, 4, 8, 16),
         requant_lanes=choose(rng, *(n for n in range(1, results + 1) if results % n == 0)),
-        scratchpad_words=1 << int(rng.integers(4 if pixels == 1 else 5, 14)),
+        scratchpad_words=1 << int(rng.integers({1: 4, 2: 5, 4: 6}[pixels], 14)),
         weight_rows=1 << int(rng.integers(4, 13)),
         parameter_rows=1 << int(rng.integers(2, 10)),
         window_kernel=choose(rng, 3, 5),

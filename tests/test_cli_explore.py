@@ -43,7 +43,7 @@ def test_every_engine_is_told_with_its_figures_or_its_reason(network: Path, tmp_
     assert {name for name, row in rows.items() if not row["impossible_because"]} == {
         "small", "1x4x8 s16 w32 b16", "1x8x8 s16 w32 b16"
     }
-    assert "EngineConfig.pixels = 3 must be one of (1, 2)" in rows["3x4x8 s16 w32 b16"]["impossible_because"]
+    assert "EngineConfig.pixels = 3 must be one of (1, 2, 4)" in rows["3x4x8 s16 w32 b16"]["impossible_because"]
     assert "scratchpad_words = 6400 must be a power of two" in rows["1x4x8 s100 w32 b16"]["impossible_because"]
     assert "G = 5" in rows["nano"]["impossible_because"] and "impossible: nano: " in shown.stdout
     found = predict(compile_network(load_network(network), preset("small")), MEMORY)

@@ -154,7 +154,7 @@ def brute_force_apart(offsets: list[int], config: EngineConfig) -> bool:
     return True
 
 
-@pytest.mark.parametrize("pixels", [1, 2])
+@pytest.mark.parametrize("pixels", [1, 2, 4])
 def test_bank_rule_equals_its_meaning(pixels: int) -> None:
     config = dataclasses.replace(PRESETS["large"], pixels=pixels, requant_lanes=1)
     rng = np.random.default_rng(pixels)
@@ -166,7 +166,7 @@ def test_bank_rule_equals_its_meaning(pixels: int) -> None:
     assert 200 < sum(outcomes) < 1800
 
 
-@pytest.mark.parametrize("pixels", [1, 2])
+@pytest.mark.parametrize("pixels", [1, 2, 4])
 @pytest.mark.parametrize("grid", [3, 5])
 def test_chosen_rings_keep_their_rows_apart(grid: int, pixels: int) -> None:
     config = dataclasses.replace(PRESETS["large"], pixels=pixels, requant_lanes=1)

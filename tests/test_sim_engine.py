@@ -66,7 +66,7 @@ def random_config(seed: int) -> EngineConfig:
     def one(*values: int) -> int:
         return int(values[rng.integers(len(values))])
 
-    pixels, lanes = one(1, 2), one(2, 4, 8, 16)
+    pixels, lanes = one(1, 2, 4), one(2, 4, 8, 16)
     results = pixels * lanes
     return EngineConfig(
         name=f"random{seed}", pixels=pixels, lanes=lanes, taps=one(4, 8, 16),

@@ -66,14 +66,14 @@ module bench (
     logic [3:0] s_axil_wstrb;
 
     logic trace_valid, trace_cause_valid;
-    logic [15:0] trace_layer, trace_cause_layer, trace_address_0, trace_address_1;
+    logic [15:0] trace_layer, trace_cause_layer, trace_address_0, trace_address_1, trace_address_2, trace_address_3;
     logic [2:0] trace_sub;
     logic [3:0] trace_cause;
     logic [`BENCH_PIXELS-1:0] trace_pixel_valid;
-    logic [`BENCH_LANES*8-1:0] trace_output_0, trace_output_1;
-    logic [`BENCH_LANES*32-1:0] trace_acc_0, trace_acc_1;
-    logic [`BENCH_LANES*(`BENCH_GUARD_BITS+11)-1:0] trace_shifted_0, trace_shifted_1;
-    logic [`BENCH_LANES*(`BENCH_GUARD_BITS+27)-1:0] trace_product_0, trace_product_1;
+    logic [`BENCH_LANES*8-1:0] trace_output_0, trace_output_1, trace_output_2, trace_output_3;
+    logic [`BENCH_LANES*32-1:0] trace_acc_0, trace_acc_1, trace_acc_2, trace_acc_3;
+    logic [`BENCH_LANES*(`BENCH_GUARD_BITS+11)-1:0] trace_shifted_0, trace_shifted_1, trace_shifted_2, trace_shifted_3;
+    logic [`BENCH_LANES*(`BENCH_GUARD_BITS+27)-1:0] trace_product_0, trace_product_1, trace_product_2, trace_product_3;
 
     // Until the first reset all is held in reset: inputs and registers begin with random values that mean nothing.
     logic was_reset = 0, alive;
@@ -125,10 +125,10 @@ module bench (
     ) trace (
         .clk, .open(load), .close(dump), .job, .record, .layers,
         .valid(trace_valid), .layer(trace_layer), .sub(trace_sub), .pixel_valid(trace_pixel_valid),
-        .address({trace_address_1, trace_address_0}),
-        .outputs((RESULTS*8)'({trace_output_1, trace_output_0})), .acc((RESULTS*32)'({trace_acc_1, trace_acc_0})),
-        .shifted((RESULTS*(`BENCH_GUARD_BITS+11))'({trace_shifted_1, trace_shifted_0})),
-        .product((RESULTS*(`BENCH_GUARD_BITS+27))'({trace_product_1, trace_product_0})),
+        .address((`BENCH_PIXELS*16)'({trace_address_3, trace_address_2, trace_address_1, trace_address_0})),
+        .outputs((RESULTS*8)'({trace_output_3, trace_output_2, trace_output_1, trace_output_0})), .acc((RESULTS*32)'({trace_acc_3, trace_acc_2, trace_acc_1, trace_acc_0})),
+        .shifted((RESULTS*(`BENCH_GUARD_BITS+11))'({trace_shifted_3, trace_shifted_2, trace_shifted_1, trace_shifted_0})),
+        .product((RESULTS*(`BENCH_GUARD_BITS+27))'({trace_product_3, trace_product_2, trace_product_1, trace_product_0})),
         .cause_valid(trace_cause_valid), .cause(trace_cause), .cause_layer(trace_cause_layer)
     );
 

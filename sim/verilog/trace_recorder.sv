@@ -1,7 +1,7 @@
 // Writes the engine's trace port to job_<n>.trace and counts the causes of cycles per layer (job_<n>.causes).
 //
-// Record, in little-endian 32-bit words: layer | sub << 16 | pixel_valid << 24; address_0 | address_1 << 16; the
-// output bytes, padded to whole words; with `record` = 2 then per result acc, shifted (32 bits each, sign-extended)
+// Record, in little-endian 32-bit words: layer | sub << 16 | pixel_valid << 24; the addresses, 16 bits each,
+// padded to whole words; the output bytes, padded to whole words; with `record` = 2 then per result acc, shifted (32 bits each, sign-extended)
 // and product (64 bits). Causes file: per layer 16 counts of 32 bits.
 module trace_recorder #(
     parameter int PIXELS = 1,
@@ -18,7 +18,7 @@ module trace_recorder #(
     input logic [15:0] layer,
     input logic [2:0] sub,
     input logic [PIXELS-1:0] pixel_valid,
-    input logic [31:0] address,
+    input logic [PIXELS*16-1:0] address,
     input logic [PIXELS*LANES*8-1:0] outputs,
     input logic [PIXELS*LANES*32-1:0] acc,
     input logic [PIXELS*LANES*(GUARD_BITS+11)-1:0] shifted,
@@ -28,11 +28,12 @@ module trace_recorder #(
     input logic [15:0] cause_layer
 );
     localparam int RESULTS = PIXELS * LANES;
+    localparam int ADDRESS_BITS = (PIXELS + 1) / 2 * 32;
     localparam int OUTPUT_BITS = (RESULTS * 8 + 31) / 32 * 32;
     localparam int SHIFTED_BITS = GUARD_BITS + 11;
     localparam int PRODUCT_BITS = GUARD_BITS + 27;
 
-    localparam int RECORD_WORDS = 2 + OUTPUT_BITS / 32;
+    localparam int RECORD_WORDS = 1 + (ADDRESS_BITS + OUTPUT_BITS) / 32;
     localparam int STAGES_WORDS = 4 * RESULTS;
 
     import "DPI-C" function void trace_open(input string name);
@@ -44,7 +45,7 @@ module trace_recorder #(
     logic [RESULTS*64-1:0] wide_product;
 
     logic [RECORD_WORDS*32-1:0] write;
-    assign write = {OUTPUT_BITS'(outputs), address, 8'(pixel_valid), 5'b0, sub, layer};
+    assign write = {OUTPUT_BITS'(outputs), ADDRESS_BITS'(address), 8'(pixel_valid), 5'b0, sub, layer};
 
     for (genvar i = 0; i < RESULTS; i++) begin : widen
         assign wide_shifted[32*i +: 32] = 32'($signed(shifted[SHIFTED_BITS*i +: SHIFTED_BITS]));
