@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.config import preset
+from compiler.config import EngineConfig, preset
 from compiler.program import CompiledNetwork, compile_network
 from golden.errors import WesnpuError
 from golden.network import ConvLayer, Network
@@ -40,7 +40,8 @@ class LayerCycles:
 
 @dataclass(frozen=True)
 class CosimResult:
-    """What was compared. layers: of the first image; cycles_per_image: from start to interrupt.
+    """What was compared. layers, read_bytes and written_bytes (beats of the bus, by the engine's counters): of the
+    first image; cycles_per_image: from start to interrupt.
 
     simulated_cycles_per_second: of all processes together, while they simulated.
     """
@@ -51,6 +52,8 @@ class CosimResult:
     layers: list[LayerCycles]
     cycles_per_image: list[int]
     simulated_cycles_per_second: float
+    read_bytes: int = 0
+    written_bytes: int = 0
 
     @property
     def simulated_macs_per_second(self) -> float:
@@ -94,13 +97,19 @@ class _Watch:
 
 @dataclass(frozen=True)
 class _ImageRun:
-    """One image: values compared, mismatches, the engine's counters and causes, and the simulator's rate."""
+    """One image: values compared, mismatches, the engine's counters (none after a mismatch) and causes, and the
+    simulator's rate."""
 
     values: int
     mismatch: str
-    cycles: int
+    counters: dict[str, int]
     causes: list[list[int]]
     rate: float
+
+    @property
+    def cycles(self) -> int:
+        """From start to interrupt, 0 after a mismatch."""
+        return self.counters.get("cycles", 0)
 
 
 def layer_macs(network: Network, layer: ConvLayer) -> int:
@@ -110,19 +119,19 @@ def layer_macs(network: Network, layer: ConvLayer) -> int:
 
 
 def cosim(
-    network: Network, images: np.ndarray, config_name: str = "large", seed: int = 0, *, stalls: str = "none",
+    network: Network, images: np.ndarray, engine: str | EngineConfig = "large", seed: int = 0, *, stalls: str = "none",
     processes: int | None = None, progress: Callable[[Progress], object] | None = None, fuse: bool = True,
     latency: int | None = None,
 ) -> CosimResult:
-    """Run every image, int8 (N, C, H, W), through the generated Verilog of a preset and compare every tensor.
+    """Run every image, int8 (N, C, H, W), through the generated Verilog of an engine and compare every tensor.
 
-    seed draws where the regions lie and what unused memory holds; stalls is a pattern of sim.job.manners. At most
-    `processes` simulators run at once (default: one per core); fuse: as compile_network's; latency: cycles of
-    the memory's answers, instead of those of `stalls`. WesnpuError when the network does not fit the engine or the
-    simulation cannot run; a wrong value is a line in `mismatches` that names layer, channel, row, column, stage and
-    both values.
+    engine: a preset's name, or any configuration. seed draws where the regions lie and what unused memory holds; stalls
+    is a pattern of sim.job.manners. At most `processes` simulators run at once (default: one per core); fuse: as
+    compile_network's; latency: cycles of the memory's answers, instead of those of `stalls`. WesnpuError when the
+    network does not fit the engine or the simulation cannot run; a wrong value is a line in `mismatches` that names
+    layer, channel, row, column, stage and both values.
     """
-    config = preset(config_name)
+    config = preset(engine) if isinstance(engine, str) else engine
     if images.ndim != 4 or images.dtype != np.int8 or not len(images):
         raise WesnpuError(f"images are {images.dtype} {images.shape}: must be int8 (N, C, H, W), N at least 1")
     if processes is not None and processes < 1:
@@ -148,6 +157,8 @@ def cosim(
         layers=_layers(network, next((run.causes for run in runs if run.causes), [])),
         cycles_per_image=[run.cycles for run in runs if run.cycles],
         simulated_cycles_per_second=workers * float(np.mean([run.rate for run in runs])),
+        read_bytes=config.bus_bytes * runs[0].counters.get("read_beats", 0),
+        written_bytes=config.bus_bytes * runs[0].counters.get("write_beats", 0),
     )
 
 
@@ -162,15 +173,17 @@ def _run_image(
         tempfile.TemporaryDirectory(prefix="cosim_", dir=RUNS) as folder,
         ProcessDriver(build, compiled.config, Path(folder), progress=tell) as driver,
     ):
-        session, mismatch, cycles, causes = Session(driver, compiled.config), "", 0, []
+        session, mismatch, causes = Session(driver, compiled.config), "", []
+        counters: dict[str, int] = {}
         try:
             asyncio.run(driver.reset())
             outcome = asyncio.run(session.check(prepared))
-            cycles, causes = outcome.counters["cycles"], outcome.causes.tolist()
+            counters, causes = outcome.counters, outcome.causes.tolist()
         except SimulationError as error:
             mismatch = str(error)
-    tell(len(compiled.network.layers), cycles)
-    return _ImageRun(session.tally.values, mismatch, cycles, causes, driver.cycles / max(driver.seconds, 1e-9))
+    run = _ImageRun(session.tally.values, mismatch, counters, causes, driver.cycles / max(driver.seconds, 1e-9))
+    tell(len(compiled.network.layers), run.cycles)
+    return run
 
 
 def _layers(network: Network, causes: list[list[int]]) -> list[LayerCycles]:

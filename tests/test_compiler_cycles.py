@@ -17,6 +17,7 @@ from tests.test_compiler_split import LAYERS, network_of
 from wesnpu.demo import DATA, MODELS, PREPROCESSING
 
 CALIBRATION = 8
+FETCHED_AHEAD = 1024  # bytes of program beyond END that may still be asked for when it comes
 
 
 @cache
@@ -40,6 +41,8 @@ def check(network: Network, config: str) -> None:
         assert abs(model.cycles - real.cycles) <= max(64, 0.02 * real.cycles), (model, real)
         for cause in ("active", "fill"):
             assert model.causes.get(cause, 0) == real.causes[cause], (cause, model, real)
+    assert predicted.written_bytes == measured.written_bytes
+    assert abs(predicted.read_bytes - measured.read_bytes) <= FETCHED_AHEAD
     total = sum(layer.cycles for layer in predicted.layers)
     assert predicted.cycles == total
     assert abs(total - measured.cycles_per_image[0]) <= 0.005 * measured.cycles_per_image[0]
