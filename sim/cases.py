@@ -13,6 +13,7 @@ from sim.expected import expected_of
 from sim.job import manners
 from sim.layers import KINDS, random_network
 from sim.plain_program import plain_program
+from sim.repeating import REPEATING, repeating
 from sim.session import Prepared, Session, prepare_plain
 from sim.split import split_programs
 
@@ -42,11 +43,14 @@ class Case:
 
 def prepared_network(session: Session, kind: str, seed: int, stalls: str = "") -> Prepared:
     """The network of this kind or edge shape: compiled; every fourth one-layer network by a plain program."""
+    behaviour = manners(stalls or PATTERNS[seed % len(PATTERNS)], seed)
+    if kind in REPEATING:
+        made = repeating(kind, seed, session.config)
+        return prepare_plain(made.network, made.image, session.config, behaviour, seed, made.program)
     if kind in EDGE_NAMES:
         network, image = edge_network(kind, seed, session.config)
     else:
         network, image = random_network(kind, seed, session.config.guard_bits)
-    behaviour = manners(stalls or PATTERNS[seed % len(PATTERNS)], seed)
     if seed % 4 == 3 and len(network.layers) == 1:
         try:
             program = plain_program(network, session.config)
@@ -62,7 +66,7 @@ async def check_network(session: Session, kind: str, seed: int, stalls: str = ""
     try:
         await session.check(prepared_network(session, kind, seed, stalls))
     except SimulationError as error:
-        test = "edges" if kind in EDGE_NAMES else kind
+        test = "edges" if kind in EDGE_NAMES else "repeating" if kind in REPEATING else kind
         stall = f", stalls {stalls}" if stalls else ""
         repeat = f"make sim TEST={test} CONFIG={session.config.name} SEED={seed}{stall}"
         raise SimulationError(f"{error}; repeat with: {repeat}") from None
@@ -109,6 +113,13 @@ def edge_shapes(only: str) -> Callable[[Session, Orders], Awaitable[None]]:
     return run
 
 
+async def large_numbers(session: Session, orders: Orders) -> None:
+    """Layers that repeat, of every kind; each as often as `count` says."""
+    for seed in range(orders.seed, orders.seed + (orders.count or 1)):
+        for name in REPEATING:
+            await check_network(session, name, seed, orders.stalls)
+
+
 async def split(session: Session, orders: Orders) -> None:
     """Layers cut into tiles of rows and columns, and sums made in pieces."""
     programs_of = split_programs(orders.seed, orders.count or CASES["split"].count, session.config)
@@ -140,6 +151,7 @@ CASES: dict[str, Case] = {
     "mixed": Case("every kind of network in turn", mixed, 40),
     "edges": Case("edge shapes by name: sizes 1, K > H, SAME padding, tiles, limits of every field", edge_shapes("")),
     "tiled": Case("layers larger than the scratchpad", edge_shapes("tiles")),
+    "repeating": Case("layers far larger than the memories: every counter reaches its upper bits", large_numbers),
     "split": Case("layers in tiles of columns and sums made in pieces, in little memory", split, 24),
     "stalls": Case("the same networks under every stall pattern", stalls, 8),
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),

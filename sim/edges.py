@@ -1,6 +1,6 @@
 """Edge shapes by name: one layer each, everything that has a limit at its limit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from compiler.program import compile_network
 from golden.errors import WesnpuError
 from golden.network import Network
 from sim.layers import CODES, Builder, Shape, choose
+from sim.ties import ties
 
 # name -> ((C, H, W) of the input, the layer)
 EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
@@ -58,13 +59,14 @@ EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
 }
 
 
+RESIDUAL_ROW = "residual_row"
 LAST_TILE = "tiles_last_of_one_row"  # its height follows from the engine
 
 
 def edge_network(name: str, seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
-    """The network of an edge shape and its input, int8 (C, H, W); the seed draws the rest. LAST_TILE is one of them."""
-    if name == LAST_TILE:
-        return _last_tile(seed, config)
+    """The network of an edge shape and its input, int8 (C, H, W); the seed draws the rest."""
+    if name in MADE:
+        return MADE[name](seed, config)
     rng = np.random.default_rng([seed, sorted(EDGES).index(name)])
     size, shape = EDGES[name]
     builder = Builder(rng, config.guard_bits, *size)
@@ -94,6 +96,18 @@ def _last_tile(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
     raise WesnpuError(f"no height in 4..79 leaves a last tile of one row on {config.name}")
 
 
+def _residual_row(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
+    """A result per cycle with an operand of another region: eight seeds place it at every bank against the input."""
+    rng = np.random.default_rng([seed, 1])
+    builder = Builder(rng, config.guard_bits, 8, 1, 56 + seed % 8)
+    point = Shape(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, channels=8)
+    source = builder.last
+    operand = builder.add(point)
+    builder.add(point, residual=operand, source=source)
+    network = builder.network(f"{RESIDUAL_ROW}_{seed}")
+    return network, rng.integers(-128, 128, network.tensors["x"].shape).astype(np.int8)
+
+
 def tile_rows(network: Network, config: EngineConfig) -> list[int]:
     """Output rows of every COMPUTE command of the compiled network, in order."""
     commands = decode(compile_network(network, config).program)
@@ -102,4 +116,10 @@ def tile_rows(network: Network, config: EngineConfig) -> list[int]:
 
 def edge_names(only: str = "") -> Iterator[str]:
     """Names of the edge shapes that begin with `only`."""
-    return (name for name in (*EDGES, LAST_TILE) if name.startswith(only))
+    return (name for name in (*EDGES, *MADE) if name.startswith(only))
+
+
+# Shapes that follow from the engine or the seed.
+MADE: dict[str, Callable[[int, EngineConfig], tuple[Network, np.ndarray]]] = {
+    LAST_TILE: _last_tile, RESIDUAL_ROW: _residual_row, "residual_ties": ties,
+}

@@ -9,13 +9,14 @@ from compiler import registers
 from compiler.encode import decode
 from compiler.encoding import Mode, Unit
 from rtl.interfaces import Error
+from rtl.microop import CONTEXTS
 from sim.copies import Copies, copies
 from sim.driver import SimulationError
 from sim.illegal import illegal_commands
 from sim.job import Channel, Job, Manners, Outcome, Stall
 from sim.plain_program import PlainProgram, plain_program
 from sim.programs import CONTROL, changed, simple, with_commands
-from sim.session import Prepared, Session
+from sim.session import Prepared, Session, prepare_plain
 
 SOFT_RESET = registers.pack("CONTROL", soft_reset=1)
 TIMEOUT = 300
@@ -90,6 +91,14 @@ def _limits(session: Session, prepared: Prepared, program: PlainProgram) -> Iter
             yield _changed(prepared, program, Unit.COMPUTE, error, **(columns | window | {"input_base": base}))
 
 
+def _in_turn(prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
+    """Each of many COMPUTE commands in turn is the one that leaves the scratchpad: with operands, residual, results."""
+    for turn in range(len(program.parts)):
+        for fields in ({"input_base": 0xF000}, {"residual": 1, "residual_base": 0xF000}, {"output_base": 0xF000}):
+            job, number = changed(prepared, program, Unit.COMPUTE, turn, residual_multiplier=1, **fields)
+            yield Broken(f"COMPUTE {turn} {fields}", job, Error.SCRATCHPAD, number)
+
+
 def _bus_errors(made: Copies) -> Iterator[Broken]:
     """An error on reads and writes of every command, both codes: first beat, inside bursts, last beat."""
     for turn, (number, address) in enumerate(made.reads()):
@@ -150,11 +159,15 @@ async def errors(session: Session, orders) -> None:
     """Every way in which a program can fail; after each the next program runs correctly."""
     prepared = simple(session, orders.seed + 1)
     program = plain_program(prepared.network, session.config)
+    many = plain_program(prepared.network, session.config, times=2 * CONTEXTS)
+    repeated = prepare_plain(prepared.network, prepared.image, session.config, Manners(), orders.seed, many)
     for group in (_broken_commands(session, prepared, program), _outside(session, prepared, program),
-                  _limits(session, prepared, program), await _soft_resets(session, prepared.job)):
+                  _limits(session, prepared, program), _in_turn(repeated, many),
+                  await _soft_resets(session, prepared.job)):
         for broken in group:
             await _check_broken(session, broken)
             await session.check(prepared)
+    await session.check(repeated)
     made = copies(session.config, orders.seed)
     await made.check(session)
     await made.check(session, made.beyond_end())

@@ -16,6 +16,8 @@ from golden.errors import WesnpuError
 from golden.network import ConvLayer, Network
 from sim.trace import ComputeWrites
 
+IMAGE_ROWS = 32767  # an image has no more
+
 Command = tuple[Unit, dict[str, int]]
 
 
@@ -59,8 +61,8 @@ def pack_weights(layer: ConvLayer, mode: Mode, config: EngineConfig, grid: int) 
     return flat.reshape(total // lanes, lanes, rows, taps).transpose(0, 2, 1, 3).reshape(-1, lanes, taps)
 
 
-def pack_parameters(layer: ConvLayer, config: EngineConfig) -> bytes:
-    """Parameter rows of all lane groups of the padded output."""
+def pack_parameters(layer: ConvLayer, config: EngineConfig) -> np.ndarray:
+    """Parameter rows of all lane groups of the padded output, uint8 (groups, parameter_row_bytes)."""
     lanes = config.lanes
     total = WORD_BYTES * blocks_of(layer.channels)
     bias, shift = np.zeros(total, "<i4"), np.zeros(total, np.uint8)
@@ -73,7 +75,7 @@ def pack_parameters(layer: ConvLayer, config: EngineConfig) -> bytes:
         nibbles = (pairs[:, 0] | pairs[:, 1] << 4).astype(np.uint8).tobytes()
         start = 8 if lanes == 2 else -(-len(biases) // WORD_BYTES) * WORD_BYTES
         rows.append((biases.ljust(start, b"\0") + nibbles).ljust(config.parameter_row_bytes, b"\0"))
-    return b"".join(rows)
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +104,22 @@ def mode_of(layer: ConvLayer, config: EngineConfig) -> tuple[Mode, int]:
     return Mode.DENSE, 0
 
 
+def _held(rows: np.ndarray, most: int, what: str, layer: ConvLayer, config: EngineConfig) -> np.ndarray:
+    """The rows that a memory of `most` rows holds, whose addresses wrap: all, or one round of rows that repeat."""
+    if len(rows) > most and not np.array_equal(rows[most:], rows[:-most]):
+        raise WesnpuError(f"layer {layer.name} has {len(rows)} {what} rows: {config.name} has {most}")
+    return rows[:most]
+
+
 def plain_program(
-    network: Network, config: EngineConfig, *, mode: tuple[Mode, int] | None = None, align: int = 64
+    network: Network, config: EngineConfig, *, mode: tuple[Mode, int] | None = None, align: int = 64,
+    slots: int = IMAGE_ROWS, in_place: bool = False, times: int = 1,
 ) -> PlainProgram:
-    """The program of a network of one layer; WesnpuError when it does not fit the memories whole."""
+    """The program of a network of one layer; WesnpuError when it does not fit the memories whole.
+
+    slots: row slots of the tensors' rings; fewer than rows are right for an image whose rows repeat. in_place: the
+    results overwrite the input, which is right for 1x1 depthwise layers. times: COMPUTE commands, all the same.
+    """
     (layer,) = network.layers
     if layer.residual is not None:
         raise WesnpuError(f"layer {layer.name} has a residual operand: plain programs have none")
@@ -114,16 +128,15 @@ def plain_program(
     packed_input = source.channels <= 4
     pitch, out_pitch = _odd_pitch(source.width, config.pixels), _odd_pitch(target.width, config.pixels)
     in_blocks, out_blocks = blocks_of(source.channels), blocks_of(target.channels)
-    in_stride, out_stride = pitch * source.height, out_pitch * target.height
-    out_base = in_blocks * in_stride
-    weights = pack_weights(layer, kind, config, grid)
+    in_slots, out_slots = min(slots, source.height), min(slots, target.height)
+    in_stride, out_stride = pitch * in_slots, out_pitch * out_slots
+    out_base = 0 if in_place else in_blocks * in_stride
     groups = out_blocks * (WORD_BYTES // config.lanes)
-    if out_base + out_blocks * out_stride > config.scratchpad_words or len(weights) > config.weight_rows:
+    if out_base + out_blocks * out_stride > config.scratchpad_words:
         raise WesnpuError(f"layer {layer.name} does not fit {config.name} whole")
-    if groups > config.parameter_rows:
-        raise WesnpuError(f"layer {layer.name} has {groups} lane groups: {config.name} has {config.parameter_rows}")
-    parameters = pack_parameters(layer, config)
-    weight_bytes = weights.tobytes()
+    all_weights = pack_weights(layer, kind, config, grid)
+    parameters = _held(pack_parameters(layer, config), config.parameter_rows, "parameter", layer, config).tobytes()
+    weight_bytes = _held(all_weights, config.weight_rows, "weight", layer, config).tobytes()
     weight_bytes += b"\0" * (-len(weight_bytes) % 16)
     row_bytes = -(-source.width // 4) * 16 if packed_input else source.width * 16
     in_bytes = source.height * row_bytes * (1 if packed_input else in_blocks)
@@ -139,8 +152,8 @@ def plain_program(
     scaler = layer.requantizer
     compute = {
         "mode": int(kind), "stride_y": layer.stride[0], "stride_x": layer.stride[1], "grid": grid,
-        "passes": len(weights) // groups if grid else 0, "input_block_stride": in_stride, "input_pitch": pitch,
-        "input_extent": in_stride & 0xFFFF, "input_row_offset": -layer.padding[0] % source.height * pitch,
+        "passes": len(all_weights) // groups if grid else 0, "input_block_stride": in_stride, "input_pitch": pitch,
+        "input_extent": in_stride & 0xFFFF, "input_row_offset": -layer.padding[0] % in_slots * pitch,
         "vectors": -(-source.channels // config.taps), "input_height": source.height, "input_width": source.width,
         "first_row": -layer.padding[0], "first_column": -layer.padding[1], "kernel_height": layer.kernel[0],
         "kernel_width": layer.kernel[1], "output_base": out_base, "output_block_stride": out_stride,
@@ -157,7 +170,7 @@ def plain_program(
             (Unit.LOAD, load),
             (Unit.WEIGHTS, {"address": weights_at, "length": len(weight_bytes) // 16}),
             (Unit.WEIGHTS, {"address": parameters_at, "length": len(parameters) // 16, "parameters": 1}),
-            (Unit.COMPUTE, compute),
+            *[(Unit.COMPUTE, compute)] * times,
             (Unit.STORE, store),
         ])
 
@@ -167,4 +180,5 @@ def plain_program(
     part = ComputeWrites(0, 0, 0, 0, groups, target.height, target.width, target.width, 0, out_base, out_stride,
                          out_pitch, out_stride & 0xFFFF, 0)
     data_size = out_offset + out_blocks * block_bytes
-    return PlainProgram(image + b"\0" * (-len(image) % 64), listing, data_size + -data_size % 64, 0, out_offset, [part])
+    image += b"\0" * (-len(image) % 64)
+    return PlainProgram(image, listing, data_size + -data_size % 64, 0, out_offset, [part] * times)

@@ -32,9 +32,9 @@ def with_commands(prepared: Prepared, commands: list[Command]) -> Job:
     return prepared.job.with_(memory=memory)
 
 
-def changed(prepared: Prepared, program: PlainProgram, unit: Unit, **fields: int) -> tuple[Job, int]:
-    """(the job with fields of the first command of `unit` replaced, the number of that command)."""
-    number = [one for one, _ in program.commands].index(unit)
+def changed(prepared: Prepared, program: PlainProgram, unit: Unit, turn: int = 0, **fields: int) -> tuple[Job, int]:
+    """(the job with fields of command `turn` of `unit` replaced, the number of that command)."""
+    number = [number for number, (one, _) in enumerate(program.commands) if one == unit][turn]
     commands = list(program.commands)
     commands[number] = unit, commands[number][1] | fields
     return with_commands(prepared, commands), number

@@ -54,7 +54,7 @@ def test_many_random_layers(name):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("case", ["edges", "programs", "errors", "split", "stalls"])
+@pytest.mark.parametrize("case", ["edges", "repeating", "programs", "errors", "split", "stalls"])
 def test_cases_of_every_preset(case, name):
     assert run(case, preset(name), seed=7, initial=3).values > 0
 

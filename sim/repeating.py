@@ -1,0 +1,109 @@
+"""Layers far larger than the memories, whose rows, channels or weights repeat: one command counts up to large numbers.
+
+The compiler cuts such layers into small commands. Here the memories hold one round of what repeats, and their
+addresses wrap, so that every counter of the engine reaches its upper bits in a short run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compiler.config import WORD_BYTES, EngineConfig
+from compiler.encoding import Mode
+from golden.network import Network
+from sim.layers import Builder, Shape
+from sim.plain_program import PlainProgram, plain_program
+
+ROWS = 1 << 14  # of a tall image: the output has one row less, so bits 0 to 13 of its last row's number are set
+LENGTH = (1 << 15) - 16  # positions of a long kernel: nearly all bits are set, and a weight row is never cut
+SLOTS = 8
+BLOCKS_MAX = 4095  # a tensor has at most 65535 channels
+NONE = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Repeating:
+    """A network of one layer, its input, int8 (C, H, W), and the plain program for it."""
+
+    network: Network
+    image: np.ndarray
+    program: PlainProgram
+
+
+def _one_layer(rng: np.random.Generator, config: EngineConfig, size: tuple[int, int, int], **shape) -> Network:
+    builder = Builder(rng, config.guard_bits, *size)
+    builder.add(Shape(**{"stride": (1, 1), "padding": NONE} | shape))
+    return builder.network("repeating")
+
+
+def _image(rng: np.random.Generator, size: tuple[int, int, int]) -> np.ndarray:
+    return rng.integers(-128, 128, size).astype(np.int8)
+
+
+def _repeated(network: Network, outputs: int, inputs: int) -> Network:
+    """The same layer with weights, biases and shifts that repeat after so many output and input channels."""
+    (layer,) = network.layers
+    out, into = np.arange(layer.channels) % outputs, np.arange(layer.weight.shape[1]) % inputs
+    scaler = replace(layer.requantizer, shift=layer.requantizer.shift[out])
+    bias = (layer.bias // 2)[out]  # fits with the sums of any of these weights
+    return replace(network, layers=(replace(layer, weight=layer.weight[out][:, into], bias=bias, requantizer=scaler),))
+
+
+def _tall(rng: np.random.Generator, config: EngineConfig) -> Repeating:
+    """One command of many output rows, through rings of 8 rows."""
+    size = (8, ROWS, 1)
+    network = _one_layer(rng, config, size, kernel=(2, 1), channels=16)
+    image = np.resize(_image(rng, (SLOTS, 8, 1)), (ROWS, 8, 1)).transpose(1, 0, 2)
+    return Repeating(network, np.ascontiguousarray(image), plain_program(network, config, slots=SLOTS))
+
+
+def _wide(rng: np.random.Generator, config: EngineConfig) -> Repeating:
+    """One row that fills the scratchpad, computed in place."""
+    size = (16, 1, config.scratchpad_words - config.pixels)
+    network = _one_layer(rng, config, size, depthwise=True, kernel=(1, 1))
+    return Repeating(network, _image(rng, size), plain_program(network, config, in_place=True))
+
+
+def _deep(rng: np.random.Generator, config: EngineConfig) -> Repeating:
+    """One pixel of as many input channels as the scratchpad holds; each lane group has the same weights."""
+    period = config.weight_rows * config.taps
+    most = min(config.scratchpad_words // config.pixels - 1, BLOCKS_MAX) * WORD_BYTES
+    size = (most // period * period, 1, 1)
+    network = _repeated(_one_layer(rng, config, size, kernel=(1, 1), channels=16), config.lanes, period)
+    return Repeating(network, _image(rng, size), plain_program(network, config))
+
+
+def _many_groups(rng: np.random.Generator, config: EngineConfig) -> Repeating:
+    """One pixel of as many channels as the scratchpad holds, computed in place by one command."""
+    period = min(config.parameter_rows, config.weight_rows) * config.lanes
+    size = (min(config.scratchpad_words // config.pixels, BLOCKS_MAX) * WORD_BYTES, 1, 1)
+    network = _repeated(_one_layer(rng, config, size, depthwise=True, kernel=(1, 1)), period, 1)
+    program = plain_program(network, config, mode=(Mode.SEQUENTIAL, 0), in_place=True)
+    return Repeating(network, _image(rng, size), program)
+
+
+def _long_kernel(rng: np.random.Generator, config: EngineConfig, *, upright: bool) -> Repeating:
+    """One sum over a kernel that is nearly all padding, a column or a row of equal weights."""
+    inside, before = 8, 20_000
+    after = LENGTH - inside - before
+    line, padding, size = (1, LENGTH), (0, before, 0, after), (16, 1, inside)
+    if upright:
+        line, padding, size = (LENGTH, 1), (before, 0, after, 0), (16, inside, 1)
+    network = _one_layer(rng, config, size, depthwise=True, kernel=line, padding=padding, equal_weights=True)
+    return Repeating(network, _image(rng, size), plain_program(network, config))
+
+
+REPEATING: dict[str, Callable[[np.random.Generator, EngineConfig], Repeating]] = {
+    "repeating_rows": _tall,
+    "repeating_wide": _wide,
+    "repeating_inputs": _deep,
+    "repeating_groups": _many_groups,
+    "repeating_kernel_row": lambda rng, config: _long_kernel(rng, config, upright=False),
+    "repeating_kernel_column": lambda rng, config: _long_kernel(rng, config, upright=True),
+}
+
+
+def repeating(name: str, seed: int, config: EngineConfig) -> Repeating:
+    """The layer of this name; the seed draws weights and image. WesnpuError when it does not fit the memories."""
+    return REPEATING[name](np.random.default_rng([seed, sorted(REPEATING).index(name)]), config)
