@@ -101,7 +101,7 @@ def _residual_row(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]
     rng = np.random.default_rng([seed, 1])
     builder = Builder(rng, config.guard_bits, 8, 1, 56 + seed % 8)
     point = Shape(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, channels=8)
-    source = builder.last
+    source = builder.add(point)
     operand = builder.add(point)
     builder.add(point, residual=operand, source=source)
     network = builder.network(f"{RESIDUAL_ROW}_{seed}")

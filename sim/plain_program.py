@@ -121,8 +121,8 @@ def plain_program(
     results overwrite the input, which is right for 1x1 depthwise layers. times: COMPUTE commands, all the same.
     """
     (layer,) = network.layers
-    if layer.residual is not None:
-        raise WesnpuError(f"layer {layer.name} has a residual operand: plain programs have none")
+    if layer.residual is not None and layer.residual.tensor != layer.input:
+        raise WesnpuError(f"layer {layer.name}: the residual operand of a plain program must be its input")
     source, target = network.tensors[layer.input], network.tensors[layer.output]
     kind, grid = mode or mode_of(layer, config)
     packed_input = source.channels <= 4
@@ -162,6 +162,13 @@ def plain_program(
         "exponent": scaler.exponent, "input_zero_point": source.zero_point,
         "output_zero_point": target.zero_point, "low": layer.lo, "high": layer.hi, "layer": 0,
     }
+
+    if layer.residual is not None:
+        compute |= {
+            "residual": 1, "residual_block_stride": in_stride, "residual_pitch": pitch,
+            "residual_extent": in_stride & 0xFFFF, "residual_multiplier": layer.residual.multiplier,
+            "residual_zero_point": source.zero_point,
+        }
 
     def commands(start: int) -> list[Command]:
         weights_at = start

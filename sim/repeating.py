@@ -58,6 +58,19 @@ def _tall(rng: np.random.Generator, config: EngineConfig) -> Repeating:
     return Repeating(network, np.ascontiguousarray(image), plain_program(network, config, slots=SLOTS))
 
 
+def _rings(rng: np.random.Generator, config: EngineConfig) -> Repeating:
+    """Rows of 7 pixels through rings of about half the scratchpad, with the input as residual operand."""
+    rows, width = 200, 7
+    slots = config.scratchpad_words // (2 * config.pixels * (-(-width // config.pixels) | 1))
+    builder = Builder(rng, config.guard_bits, 16, rows, width)
+    source = builder.last
+    shape = Shape(kernel=(1, 1), stride=(1, 1), padding=NONE, channels=16)
+    builder.add(shape, residual=source)
+    network = builder.network("repeating")
+    image = np.resize(_image(rng, (min(slots, rows), 16, width)), (rows, 16, width)).transpose(1, 0, 2)
+    return Repeating(network, np.ascontiguousarray(image), plain_program(network, config, slots=slots))
+
+
 def _wide(rng: np.random.Generator, config: EngineConfig) -> Repeating:
     """One row that fills the scratchpad, computed in place."""
     size = (16, 1, config.scratchpad_words - config.pixels)
@@ -96,6 +109,7 @@ def _long_kernel(rng: np.random.Generator, config: EngineConfig, *, upright: boo
 
 REPEATING: dict[str, Callable[[np.random.Generator, EngineConfig], Repeating]] = {
     "repeating_rows": _tall,
+    "repeating_rings": _rings,
     "repeating_wide": _wide,
     "repeating_inputs": _deep,
     "repeating_groups": _many_groups,

@@ -41,5 +41,6 @@ def test_wrong_arguments_are_one_line(arguments, capsys):
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_simulation_tests_kill_the_mutants_of_the_compute_path():
-    assert main(["--count", "200", "--seed", "1"]) == 0
+@pytest.mark.parametrize(("pixels", "seed"), [(1, 1), (2, 1), (2, 2)])
+def test_simulation_tests_kill_the_mutants_of_the_compute_path(pixels, seed):
+    assert main(["--count", "200", "--seed", str(seed), "--pixels", str(pixels)]) == 0
