@@ -95,7 +95,12 @@ PARTS: dict[str, Part] = {
         "error-compensated rounding (GPTQ, 2210.17323)",
         {"rounding": ("round_weights",), "compensation": ("compensated_rounding",)},
     ),
-    "ecr-needed": Part("the same below 8 bits", {"compensation": ("compensated_rounding_below_8_bits",)}),
+    "ecr-steps": Part(
+        "the same, with each channel's step chosen by its output's error",
+        {"rounding": ("round_weights",), "compensation": ("compensated_rounding_finer_steps",)},
+        only=("wes", "channelwise"),
+    ),
+    "ecr-needed": Part("the latter below 8 bits", {"compensation": ("compensated_rounding_below_8_bits",)}),
     "asearch": Part(
         "activation scales by the squared error of what the reading layers make of them (2110.07809)",
         {"search": ("activation_search",)}, only=("layerwise", "wes", "channelwise", SIZED),

@@ -27,7 +27,11 @@ from quant.passes.analytic_bias_correction import analytic_bias_correction
 from quant.passes.bias_absorption import bias_absorption
 from quant.passes.bias_correction import bias_correction
 from quant.passes.channel_reordering import channel_reordering
-from quant.passes.compensated_rounding import compensated_rounding, compensated_rounding_below_8_bits
+from quant.passes.compensated_rounding import (
+    compensated_rounding,
+    compensated_rounding_below_8_bits,
+    compensated_rounding_finer_steps,
+)
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
 from quant.passes.data_free_ranges import data_free_ranges
 from quant.passes.dead_channels import zero_dead_channels
@@ -64,7 +68,8 @@ PASSES: dict[str, Callable[[Plan], Any]] = {
         wes_phase_scales, channelwise_scales, round_weights, round_weights_keeping_sums, bias_correction,
         analytic_bias_correction, recheck, pow2_activation_scales, pow2_scales, pow2_channel_scales, rapq,
         pow2_msqe_scales, pow2_msqe_channel_scales, wes_half_scales, shift_field_of_2_bits, shift_field_of_3_bits,
-        compensated_rounding, compensated_rounding_below_8_bits, equalize_where_needed, activation_search, rapq_blocks,
+        compensated_rounding, compensated_rounding_below_8_bits, compensated_rounding_finer_steps,
+        equalize_where_needed, activation_search, rapq_blocks,
     )
 }
 SIZED_PASSES: dict[str, Callable[..., Callable[[Plan], Any]]] = {
@@ -78,10 +83,10 @@ REPEATS = 3  # rounds of the re-check
 USUAL = (
     "layerwise", "layerwise+bc", "layerwise+cle", "layerwise+cle+bc", "layerwise+dfq", "wes", "wes+bc", "wes+analytic",
     "wes+phase", "wes+phase+sum", "wes+sum", "wes+sum+bc", "wes+cle", "wes+cle+bc", "wes+cle2+bc", "wes+dfq",
-    "wes+dfq+free", "wes+half", "wes+shift3", "wes+shift2", "wes+ecr", "wes+ecr+bc", "wes+half+ecr+bc", "sl4x1+bc",
-    "sl4x4+bc", "pow2", "pow2+sum+bc", "pow2+rapq", "pow2-channel", "pow2-channel+sum+bc", "pow2-channel+rapq",
-    "pow2-msqe", "pow2-msqe+sum+bc", "pow2-msqe-channel", "channelwise", "channelwise+bc", "channelwise+sum",
-    "channelwise+cle+bc", "channelwise+ecr+bc", "auto",
+    "wes+dfq+free", "wes+half", "wes+shift3", "wes+shift2", "wes+ecr", "wes+ecr+bc", "wes+half+ecr+bc",
+    "wes+ecr-steps+bc", "sl4x1+bc", "sl4x4+bc", "pow2", "pow2+sum+bc", "pow2+rapq", "pow2-channel",
+    "pow2-channel+sum+bc", "pow2-channel+rapq", "pow2-msqe", "pow2-msqe+sum+bc", "pow2-msqe-channel", "channelwise",
+    "channelwise+bc", "channelwise+sum", "channelwise+cle+bc", "channelwise+ecr+bc", "channelwise+ecr-steps+bc", "auto",
 )
 RECIPES: dict[str, tuple[str, ...]] = {name: parse(name) for name in USUAL}
 Progress = Callable[[str, int], None]

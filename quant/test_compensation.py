@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from golden.file import encode_network
-from quant.compensation import compensated
+from quant.compensation import _descend, compensated, damped_moments
 from quant.graph import Activation
-from quant.input_moments import POSITIONS, input_moments, sampled_taps
+from quant.input_moments import POSITIONS, input_moments, sampled_taps, shrinkage, shrunk_moments
 from quant.operations import Operation
 from quant.recipe import execute, make_plan, quantize, recipe_passes
 from quant.sample_graphs import real_images, residual_network
@@ -49,6 +49,32 @@ def brute_force(row: np.ndarray, moments: np.ndarray) -> float:
     points = np.array(list(itertools.product(*around)))
     points = points[(np.abs(points) <= LIMIT).all(axis=1)] - row
     return float(np.einsum("pi,ij,pj->p", points, moments, points).min())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_going_through_the_codes_again_never_increases_the_error_and_ends_where_no_code_helps(seed):
+    values, moments = np.random.default_rng(seed).uniform(-9, 9, (1, 8, 10)), moments_of(seed, 10)
+    codes = np.clip(np.rint(values), -LIMIT, LIMIT)
+    errors = [error(values[0], codes[0], moments)]
+    while True:
+        before = codes.copy()
+        _descend(codes, values, moments[None], LIMIT)
+        errors.append(error(values[0], codes[0], moments))
+        if np.array_equal(before, codes):
+            break
+    assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(errors)) and errors[-1] < errors[0]
+    for column, other in itertools.product(range(10), (-1, 1)):
+        tried = codes[0].copy()
+        tried[:, column] = np.clip(tried[:, column] + other, -LIMIT, LIMIT)
+        each = [error(values[0][i : i + 1], tried[i : i + 1], moments) for i in range(8)]
+        now = [error(values[0][i : i + 1], codes[0][i : i + 1], moments) for i in range(8)]
+        assert (np.array(each) >= np.array(now) - 1e-9).all()
+
+
+def test_damping_makes_any_moments_invertible():
+    singular = np.stack([np.ones((4, 4)), np.zeros((4, 4))])
+    found = damped_moments(singular)
+    assert np.allclose(found[0], np.ones((4, 4)) + 0.01 * np.eye(4)) and np.array_equal(found[1], np.eye(4))
 
 
 def test_a_diagonal_gives_the_nearest_codes():
@@ -113,6 +139,38 @@ def test_moments_are_the_mean_products_and_about_the_mean_the_covariance():
     assert each.shape == (2, 9, 9)
 
 
+def test_shrinkage_is_how_far_images_differ_from_their_mean():
+    generator = np.random.default_rng(1)
+    image = np.repeat(np.arange(6), [3, 9, 4, 1, 8, 5])
+    taps = generator.normal(size=(30, 7)) + generator.normal(size=(6, 1))[image]
+    moments = taps.T @ taps / 30
+    own = [taps[image == i].T @ taps[image == i] / np.sum(image == i) for i in range(6)]
+    variance = sum((np.sum(image == i) / 30) ** 2 * np.square(own[i] - moments).sum() for i in range(6))
+    spread = np.square(moments - np.trace(moments) / 7 * np.eye(7)).sum()
+    assert shrinkage(taps, image, moments) == pytest.approx(min(1.0, variance / spread))
+    assert shrinkage(np.ones((4, 1)), np.arange(4), np.ones((1, 1))) == 0
+
+
+def test_few_images_of_many_taps_shrink_much_and_many_images_hardly():
+    def ratio(images: int) -> float:
+        generator = np.random.default_rng(2)
+        taps = generator.normal(size=(images, 40)) * np.linspace(1, 2, 40)
+        return shrinkage(taps, np.arange(images), taps.T @ taps / images)
+
+    assert ratio(20) > 0.8 and ratio(2000) < 0.3 and ratio(20000) < 0.05
+
+
+def test_shrunk_moments_keep_their_trace_and_depthwise_ones_stay():
+    images = np.random.default_rng(3).integers(-128, 128, (4, 6, 5, 5)).astype(np.int8)
+    dense, own = (operation(depthwise, 6, 3, 1, (1, 1, 1, 1)) for depthwise in (False, True))
+    plain, shrunk = (find(images, 5, dense, True) for find in (input_moments, shrunk_moments))
+    off = ~np.eye(54, dtype=bool)
+    assert np.trace(shrunk) == pytest.approx(np.trace(plain), rel=1e-5)
+    ratio = np.abs(shrunk[off]).sum() / np.abs(plain[off]).sum()
+    assert 0 < ratio < 0.9 and np.allclose(shrunk[off], ratio * plain[off], rtol=1e-4, atol=1e-2)
+    assert np.array_equal(input_moments(images, 5, own, True), shrunk_moments(images, 5, own, True))
+
+
 def test_a_large_input_is_sampled_the_same_way_each_time():
     images = np.random.default_rng(0).integers(-128, 128, (2, 1, 80, 80)).astype(np.int8)
     one, other = (sampled_taps(images, 0, operation(True, 1, 1, 1, (0, 0, 0, 0))) for _ in range(2))
@@ -156,7 +214,7 @@ def test_without_bias_correction_no_bias_changes():
 def test_auto_compensates_below_8_bits_and_keeps_sums_at_8(bits):
     graph = residual_network(6)
     images = real_images(6, 8, graph.shapes["x"])
-    chosen = "wes+cle-needed+sum+bc" if bits == 8 else "wes+cle-needed+ecr+bc"
+    chosen = "wes+cle-needed+sum+bc" if bits == 8 else "wes+cle-needed+ecr-steps+bc"
     auto, wanted = (quantize(graph, images, recipe=name, weight_bits=bits) for name in ("auto", chosen))
     assert all(
         np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias)

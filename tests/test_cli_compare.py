@@ -81,7 +81,7 @@ def test_the_usual_recipes_all_run(model: Path, images: Path, tmp_path: Path) ->
     assert shown.exit_code in (0, 1), shown.stderr
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert not [row["refused"] for row in rows if row["refused"]]
-    assert {"auto", "channelwise+ecr+bc"} <= {row["recipe"] for row in rows if row["weight_bits"] == "4"}
+    assert {"auto", "channelwise+ecr-steps+bc"} <= {row["recipe"] for row in rows if row["weight_bits"] == "4"}
 
 
 @pytest.mark.parametrize(

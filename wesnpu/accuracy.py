@@ -25,8 +25,10 @@ from wesnpu.accuracy_networks import DRAWS, NETWORKS, STRENGTHS, STRESS_NAME, su
 from wesnpu.errors import one_line
 
 STATE, DOCS = Path("build/accuracy"), Path("docs")
-BY_BITS = ("layerwise", "pow2-channel+sum+bc", "wes", "wes+bc", "auto", "wes+ecr+bc", "channelwise", "channelwise+bc")
-BY_LAYER = ("wes", "auto", "wes+ecr+bc", "channelwise")
+BY_BITS = (
+    "layerwise", "pow2-channel+sum+bc", "wes", "wes+bc", "auto", "wes+ecr-steps+bc", "channelwise", "channelwise+bc",
+)
+BY_LAYER = ("wes", "auto", "wes+ecr-steps+bc", "channelwise")
 BY_STRENGTH = ("layerwise", "wes", "channelwise", "auto")
 Tables = list[tuple[Subject, float | None, list[Row]]]
 

@@ -62,11 +62,11 @@ def imagenet_bars(find: Find) -> list[Bar]:
         ),
         *[
             _judged(f"W4A8: `{own}` at or above `channelwise+bc`", [four(own), four("channelwise+bc")], above)
-            for own in ("wes+ecr", "wes+ecr+bc")
+            for own in ("wes+ecr", "wes+ecr+bc", "wes+ecr-steps+bc")
         ],
         *[
             _judged(f"W4A8: `wes+{rest}` within 5 pp of `channelwise+{rest}`", map(four, _both(rest)), within)
-            for rest in ("ecr", "ecr+bc")
+            for rest in ("ecr", "ecr+bc", "ecr-steps", "ecr-steps+bc")
         ],
         _judged("`wes+cle+bc` with 64 images in under 60 s", [find("wes+cle+bc", 8)], fast),
     ]

@@ -29,7 +29,7 @@ RECIPES = (
     "pow2", "pow2-channel+sum+bc", "layerwise", "layerwise+bc", "layerwise+cle+bc", "wes", "wes+bc", "wes+sum",
     "wes+sum+bc", "wes+cle+bc", "auto", "channelwise", "channelwise+sum",
 )
-LOW_BITS = ("wes+ecr+bc", "channelwise+ecr+bc")  # besides, below 8 bits
+LOW_BITS = ("wes+ecr-steps+bc", "channelwise+ecr-steps+bc")  # besides, below 8 bits
 NOTHING_WITHIN = 1  # exit code
 WeightBits = Annotated[str, typer.Option(help="One or more of 2, 3, 4, 6 and 8, separated by commas.")]
 MaxLoss = Annotated[float, typer.Option(min=0, max=100, help="Percentage points that the recommended one may lose.")]
