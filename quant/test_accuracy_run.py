@@ -202,3 +202,14 @@ def test_decibel_of_known_signals():
     signal = np.array([[3.0, 4.0]])
     assert decibel(signal, signal + np.array([[0.3, 0.4]])) == pytest.approx(20.0)
     assert decibel(signal, signal) == 999.0
+
+
+def test_what_needs_torch_is_kept_by_its_version_and_a_refusal_not_beyond_its_installation(monkeypatch):
+    learned, plain = Method("pow2-channel+rapq-blocks", 4), Method("pow2-channel", 4)
+
+    def keys(torch: str) -> list[str]:
+        monkeypatch.setattr(accuracy_store, "_torch", lambda: torch)
+        return [accuracy_store.key("network", subject(), method, 0) for method in (learned, plain)]
+
+    one, other = keys("2.0"), keys("no torch")
+    assert one[0] != other[0] and one[1] == other[1]

@@ -129,7 +129,7 @@ def test_bars_are_judged_from_the_rows():
     assert against.holds and against.figures == "+1.00 pp behind it, p = 1.00"
     near, against, *_ = judged((best, [bad]), (Method(ORT_CHANNEL), [result()]))
     assert near.holds is False and against.holds is False
-    assert [bar.holds for bar in judged((best, [good]))][1:] == [None] * 9
+    assert [bar.holds for bar in judged((best, [good]))][1:] == [None] * 8
     assert "| open |" in bars.table(judged((best, [good])))
 
 

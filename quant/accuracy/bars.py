@@ -66,7 +66,7 @@ def imagenet_bars(find: Find) -> list[Bar]:
         ],
         *[
             _judged(f"W4A8: `wes+{rest}` within 5 pp of `channelwise+{rest}`", map(four, _both(rest)), within)
-            for rest in ("ecr", "ecr+bc", "ecr-steps", "ecr-steps+bc")
+            for rest in ("ecr", "ecr+bc", "ecr-steps+bc")
         ],
         _judged("`wes+cle+bc` with 64 images in under 60 s", [find("wes+cle+bc", 8)], fast),
     ]

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from quant.recipe import execute, make_plan, pass_of, quantize_with_plan, recipe
 from quant.sources import digest, function_digest
 
 PACKAGES = ("numpy", "onnx", "onnxruntime")
+LEARNING = {"rapq_blocks"}  # passes that also need torch, and are refused without it
 MEASURE = tuple(f"quant.accuracy.{name}" for name in ("measure", "candidates", "cost"))
 #: What every integer result depends on besides its passes, and the functions of quant.recipe that run them.
 INTEGER = ("quant.lower", "quant.calibrate", *EVALUATION, *MEASURE)
@@ -97,8 +98,16 @@ def key(identity: str, subject: Subject, method: Method, draw: int) -> str:
     for fold in subject.draws[draw]:
         found.update(fold.calibration.tobytes() + fold.evaluated.astype(np.int64).tobytes())
     facts = [str(method), *_steps(method), code(method), *(version(name) for name in PACKAGES)]
+    facts += [_torch()] if LEARNING & set(_steps(method)) else []
     found.update(json.dumps([*facts, draw == 0]).encode())
     return found.hexdigest()
+
+
+def _torch() -> str:
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return "no torch"
 
 
 def float_key(identity: str) -> str:
