@@ -61,8 +61,8 @@ def _steps(fields: dict[str, int], config: EngineConfig) -> tuple[int, int, int,
         return grid - stride, stride, 1, False
     if config.pixels == 4:
         return 1, 1, 4 // stride, False
-    wide = stride == 2 and grid == 3 and config.window_kernel == 5
-    overlaps = wide and fields["mode"] == Mode.GATHER and fields["passes"] > 1
+    wide = stride == 2 and config.window_kernel == 5 and (grid == 3 or config.taps == 16)
+    overlaps = wide and (fields["mode"] == Mode.GATHER or grid == 5) and fields["passes"] > 1
     before = 2 if overlaps or grid == 5 else 1
     return before, 2 if wide and not overlaps else 1, 2 if stride == 1 or wide else 1, overlaps
 

@@ -137,9 +137,11 @@ def _dense(fields: dict[str, int], patch: np.ndarray, weights: np.ndarray) -> np
 
 
 def _depthwise(fields: dict[str, int], patch: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """SEQUENTIAL and WINDOW: tap number ky * columns + kx; taps beyond the kernel's do nothing."""
+    """SEQUENTIAL: tap number ky * columns + kx; WINDOW: kx * rows + ky. Taps beyond the kernel's do nothing."""
     kh, kw = kernel_of(fields)
+    window = fields["mode"] == Mode.WINDOW
     total = np.zeros((len(weights), fields["output_rows"], fields["output_width"]), np.int64)
     for tap in range(min(kh * kw, weights.shape[1])):
-        total += weights[:, tap, None, None] * _view(fields, patch, *divmod(tap, kw))
+        ky, kx = reversed(divmod(tap, kh)) if window else divmod(tap, kw)
+        total += weights[:, tap, None, None] * _view(fields, patch, ky, kx)
     return total

@@ -190,6 +190,8 @@ class Mapping:
             return weight.reshape(outputs, -1)
         window = np.zeros((outputs, inputs, self.grid, self.grid), np.int8)
         window[:, :, :kh, :kw] = weight
+        if self.mode == Mode.WINDOW:
+            window = window.transpose(0, 1, 3, 2)
         return window.reshape(outputs, -1)
 
 

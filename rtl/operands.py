@@ -140,13 +140,15 @@ class Operands(wiring.Component):
         config, op = self._config, self.at_operands
         for grid in (3, 5) if config.window_kernel == 5 else (3,):
             for wide in self._placements():
-                if wide and grid == 5 and config.pixels == 2:
+                early = wide and grid == 5 and config.pixels == 2
+                if early and config.taps < 16:
                     continue
                 for p in range(-(-grid * grid // config.taps)):
                     matches = (op.grid5 == (grid == 5)) & (op.wide == wide) & (op.pass_number == p)
                     with m.If(matches):
                         for i in range(config.pixels):
-                            self._window_pass(m, window, i, self._left(grid, wide, i), grid, p)
+                            left = self._left(grid, wide, i) - (2 * p if early else 0)
+                            self._window_pass(m, window, i, left, grid, p)
 
     def _window_pass(self, m, window, pixel: int, left: int, grid: int, p: int) -> None:
         for lane in range(self._config.lanes):
@@ -154,7 +156,7 @@ class Operands(wiring.Component):
                 k = p * self._config.taps + t
                 byte = Const(0, 8)
                 if k < grid * grid:
-                    byte = window[left + k % grid][k // grid].word_select(lane, 8)
+                    byte = window[left + k // grid][k % grid].word_select(lane, 8)
                 m.d.sync += self.x[pixel][lane][t].eq(byte)
 
     def _gather_cases(self, m, window) -> None:

@@ -155,9 +155,15 @@ class Sequencer(wiring.Component):
         config, c = self._config, self._c
         if config.pixels == 1:
             return Const(1)
-        possible = (c.grid == 3) & Const(config.window_kernel == 5) if config.pixels == 2 else Const(1)
-        m.d.comb += [wide.eq((c.stride_x == 2) & windowed & possible), pair.eq(c.stride_x == 1)]
+        m.d.comb += [wide.eq(windowed & self._wide(c)), pair.eq(c.stride_x == 1)]
         return Mux(pair, config.pixels, Mux(wide, 2, 1))
+
+    def _wide(self, command):
+        """Whether a window of stride 2 makes two output columns per step (docs/engine.md, "Window steps")."""
+        config = self._config
+        every = config.pixels == 4 or config.taps == 16
+        some = (command.grid == 3) & Const(config.window_kernel == 5)
+        return (command.stride_x == 2) & (Const(config.window_kernel == 5 or config.pixels == 4) if every else some)
 
     def _kernel_walk(self, m, go, c) -> dict:
         """(ky, kx, vector) for DENSE, (ky, kx) for SEQUENTIAL."""
@@ -203,20 +209,17 @@ class Sequencer(wiring.Component):
     def _window_walk(self, m, go, c) -> dict:
         """n0 feeds at the row's start, then per step `feeds` feeds and `passes` passes, one cycle shared.
 
-        A wide GATHER step of several passes overlaps more: its last pass shares a cycle with the next step's first
-        feed.
+        A wide step of GATHER or a 5 x 5 window, of several passes, overlaps more: its last pass shares a cycle with the
+        next step's first feed.
         """
         config = self._config
         step = Signal(signed(7))  # negative: extra feeds at the start of a row
         feeds = Signal(2)
         last = Signal()
 
-        def wide(command):
-            possible = Const(config.pixels == 2 and config.window_kernel == 5)
-            return (command.stride_x == 2) & (command.grid == 3) & possible
-
         def overlaps(command):
-            return wide(command) & (command.mode == Mode.GATHER) & (command.passes > 1)
+            early = (command.mode == Mode.GATHER) | self._grid5(command)
+            return self._wide(command) & early & (command.passes > 1) & Const(config.pixels == 2)
 
         def before_first_step(command):
             """n0, from the table in docs/engine.md."""
@@ -229,7 +232,7 @@ class Sequencer(wiring.Component):
         if config.pixels == 1:
             m.d.comb += feeds.eq(c.stride_x)
         else:
-            m.d.comb += feeds.eq(Mux(wide(c) & ~overlaps(c), 2, 1))
+            m.d.comb += feeds.eq(Mux(self._wide(c) & ~overlaps(c) & Const(config.pixels == 2), 2, 1))
         pass_number = step - feeds + 1
         compute = pass_number >= 0
         late = Signal()

@@ -47,7 +47,7 @@ def pack_weights(layer: ConvLayer, mode: Mode, config: EngineConfig, grid: int) 
     if mode in (Mode.WINDOW, Mode.GATHER):
         square = np.zeros((total, weight.shape[1], grid, grid), np.int8)
         square[:, :, : weight.shape[2], : weight.shape[3]] = weight
-        order = square.reshape(total, -1)
+        order = (square.swapaxes(2, 3) if mode == Mode.WINDOW else square).reshape(total, -1)
     elif mode == Mode.DENSE:
         vectors = -(-layer.input_channels // taps)
         padded = np.zeros((total, vectors * taps, *layer.kernel), np.int8)
