@@ -105,9 +105,10 @@ class Board:
 
         LinkError when the engine stops with an error.
         """
-        if self._compiled is None:
+        compiled = self._compiled
+        if compiled is None:
             raise ValueError("load a network first")
-        return self._again(lambda: self._run(self._compiled, x, names or self._compiled.network.outputs))
+        return self._again(lambda: self._run(compiled, x, names or tuple(compiled.network.outputs)))
 
     def _run(self, compiled: CompiledNetwork, x: np.ndarray, names: tuple[str, ...]) -> BoardRun:
         host, source = self._host, compiled.placements[compiled.network.input]

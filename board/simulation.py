@@ -9,31 +9,22 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from amaranth.back import verilog
-from amaranth.hdl import Value
 from amaranth.lib import wiring
 
-from board.soc import Soc
-from compiler.config import preset
+from board.boards import board_design
+from board.soc import TOP
+from fpga.blocks import component_verilog
 from golden.errors import WesnpuError
 from golden.files import write_whole
-from rtl.generate import portable
 from sim.build import CACHE, Build, build_sources, locked, rtl_digest
 from sim.process import process_program
 
 HERE = Path(__file__).resolve().parent
 MAIN = HERE / "uart_process.cpp"
-TOP = "wesnpu_board"
 DIVISOR = 4  # clock cycles per bit: the fastest
 CLOCK_HZ = 50_000_000
 LATENCY_CYCLES = 2000  # the host waits that long beyond the time on the line
 ANSWER = struct.Struct("<QI")
-
-
-def board_verilog(design: wiring.Component) -> str:
-    """Verilog of a design with the pins clk, rst, rx and tx, top module `wesnpu_board`."""
-    ports = [Value.cast(value) for _, _, value in design.signature.flatten(design)]
-    return portable(verilog.convert(design, name=TOP, ports=ports, emit_src=False, strip_internal_attrs=True))
 
 
 def build_board(name: str, make: Callable[[], wiring.Component]) -> Build:
@@ -43,18 +34,14 @@ def build_board(name: str, make: Callable[[], wiring.Component]) -> Build:
     path = CACHE / f"board-{key}.v"
     with locked(path):
         if not path.exists():
-            write_whole(path, board_verilog(make()).encode())
+            write_whole(path, component_verilog(make(), TOP).encode())
     return build_sources([path], TOP)
 
 
-def simulated_board(config_name: str, *, memory_words: int) -> Build:
-    """The simulator of a whole board: the engine of a preset, memory and link."""
-    config = preset(config_name)
-
-    def design() -> Soc:
-        return Soc(config, memory_words=memory_words, divisor=DIVISOR, clock_hz=CLOCK_HZ, name=f"sim {config_name}")
-
-    return build_board(f"{config} {memory_words}", design)
+def simulated_board(name: str) -> Build:
+    """The simulator of a board's design without PLL, the line at its fastest; WesnpuError lists the boards."""
+    board = board_design(name)
+    return build_board(repr(board), lambda: board.soc(divisor=DIVISOR))
 
 
 class SimulatedLine:

@@ -9,22 +9,27 @@ from board.link import Link
 from board.memory import BoardMemory
 from compiler.config import EngineConfig
 from rtl.engine import Engine
-from rtl.interfaces import Error
+from rtl.interfaces import BEAT_BITS, Error
 from rtl.ram_adaptor import RamAdaptor
 from rtl.registers import Registers
+
+TOP = "wesnpu_board"  # of its Verilog
 
 
 class Soc(wiring.Component):
     """The link is the master of the registers, and of the memory while no program runs; then it is the engine's.
 
-    Parameters: config.  memory_words: 16-byte words of the memory, a power of two in 16..2^20.  divisor: clock cycles
-    per bit of the UART.  clock_hz, name: told to the host (docs/link.md).
+    Parameters: config.  memory_words: 16-byte words of the memory, a power of two in 16..2^20.  memory_width: bits of
+    its rows, 128 or 64.  divisor: clock cycles per bit of the UART.  clock_hz, name: told to the host (docs/link.md).
 
     Members: `rx`, `tx`: the UART's lines; `busy`: a program runs; `failed`: the last program ended with an error.
     """
 
-    def __init__(self, config: EngineConfig, *, memory_words: int, divisor: int, clock_hz: int, name: str):
-        self._config, self._words, self._divisor = config, memory_words, divisor
+    def __init__(
+        self, config: EngineConfig, *, memory_words: int, divisor: int, clock_hz: int, name: str,
+        memory_width: int = BEAT_BITS,
+    ):
+        self._config, self._words, self._divisor, self._width = config, memory_words, divisor, memory_width
         self._description = board_bytes(memory_bytes=memory_words * BEAT_BYTES, clock_hz=clock_hz, name=name)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "busy": Out(1), "failed": Out(1)})
 
@@ -32,10 +37,10 @@ class Soc(wiring.Component):
         m = Module()
         m.submodules.link = link = Link(divisor=self._divisor, memory_bytes=self._words * BEAT_BYTES)
         m.submodules.switch = switch = ByteSwitch()
-        m.submodules.memory = memory = BoardMemory(words=self._words)
+        m.submodules.memory = memory = BoardMemory(words=self._words, width=self._width)
         m.submodules.register_access = register_access = RegisterAccess()
         m.submodules.board_access = board_access = BoardAccess(self._description)
-        m.submodules.adaptor = adaptor = RamAdaptor(words=self._words)
+        m.submodules.adaptor = adaptor = RamAdaptor(words=self._words, width=self._width)
         m.submodules.registers = registers = Registers(self._config)
         m.submodules.engine = engine = Engine(self._config)
 

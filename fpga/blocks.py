@@ -48,8 +48,8 @@ BLOCKS: dict[str, Callable[[EngineConfig], Component]] = {
     "registers": Registers,
 }
 ENGINE = "engine"
-_BRACKETS = re.compile(r"\\[^\s\[]+(\[\d+\])+\S* ")
 TOP = MODULE
+_BRACKETS = re.compile(r"\\[^\s\[]+(\[\d+\])+\S* ")
 
 
 def block(name: str, config: EngineConfig) -> Component:
@@ -64,11 +64,11 @@ def without_brackets(text: str) -> str:
     return _BRACKETS.sub(lambda name: re.sub(r"\[(\d+)\]", r".\1", name[0]), text)
 
 
-def component_verilog(component: Component) -> str:
-    """Verilog of any component, top module `wesnpu`; members that are constants (ready streams) are no ports."""
+def component_verilog(component: Component, top: str = TOP) -> str:
+    """Verilog of any component, top module `top`; members that are constants (ready streams) are no ports."""
     members = [Value.cast(value) for _, _, value in component.signature.flatten(component)]
     ports = [value for value in members if isinstance(value, Signal)]
-    text = verilog.convert(component, name=TOP, ports=ports, emit_src=False, strip_internal_attrs=True)
+    text = verilog.convert(component, name=top, ports=ports, emit_src=False, strip_internal_attrs=True)
     return without_brackets(portable(text))
 
 

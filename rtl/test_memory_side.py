@@ -126,14 +126,15 @@ class PlainRam:
         self.bytes = bytearray(PAGES * PAGE_BYTES)
 
     async def run(self, ctx):
-        ram = self.adaptor
+        ram, size = self.adaptor, len(self.adaptor.read_data) // 8
         while True:
             sampled = await ctx.tick().sample(ram.address, ram.write_data, ram.write_enable)
             address, data, enable = sampled[2:]
-            if (address + 1) * 16 <= len(self.bytes):
-                ctx.set(ram.read_data, int.from_bytes(self.bytes[address * 16 : address * 16 + 16], "little"))
+            row = slice(address * size, address * size + size)
+            if row.stop <= len(self.bytes):
+                ctx.set(ram.read_data, int.from_bytes(self.bytes[row], "little"))
                 if enable:
-                    self.bytes[address * 16 : address * 16 + 16] = data.to_bytes(16, "little")
+                    self.bytes[row] = data.to_bytes(size, "little")
 
 
 async def put(ctx, stream, payloads: list[dict], willing) -> None:
@@ -253,11 +254,12 @@ def test_axi4(bus_bytes, stalls):
 
 
 @pytest.mark.parametrize("stalls", STALLS)
-def test_ram(stalls):
-    seed = STALLS.index(stalls)
-    print(f"seed {seed}; repeat: pytest 'rtl/test_memory_side.py::test_ram[{stalls}]'")
+@pytest.mark.parametrize("width", [128, 64])
+def test_ram(width, stalls):
+    seed = 1000 * width + STALLS.index(stalls)
+    print(f"seed {seed}; repeat: pytest 'rtl/test_memory_side.py::test_ram[{width}-{stalls}]'")
     rng = random.Random(seed)
-    dut = RamAdaptor(words=PAGES * PAGE_BYTES // 16)
+    dut = RamAdaptor(words=PAGES * PAGE_BYTES // 16, width=width)
     model = PlainRam(dut)
     traffic = Traffic(dut.memory, stalls, rng)
     traffic.simulate(dut, model)
@@ -297,3 +299,5 @@ def test_other_sizes_are_refused():
         Axi4Adaptor(bus_bytes=4)
     with pytest.raises(ValueError, match="words = 3"):
         RamAdaptor(words=3)
+    with pytest.raises(ValueError, match="width = 32"):
+        RamAdaptor(words=4, width=32)

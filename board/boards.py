@@ -1,0 +1,128 @@
+"""The boards: FPGA, engine, memory, clock and line of each, and the design that goes into it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amaranth.build import Platform
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
+from amaranth.lib import io
+from amaranth.lib.cdc import ResetSynchronizer
+from amaranth_boards.ecpix5 import ECPIX585Platform
+from amaranth_boards.icebreaker import ICEBreakerPlatform
+from amaranth_boards.ulx3s import ULX3S_85F_Platform
+
+from board.pll import ecp5_pll, ice40_pll
+from board.soc import TOP, Soc
+from compiler.config import preset
+from fpga.blocks import component_verilog
+from golden.errors import WesnpuError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardDesign:
+    """What makes one board's design.
+
+    platform: of amaranth-boards.  config: a preset.  memory_words: 16-byte words.  memory_width: bits of its rows, 128
+    or 64.  clock_hz: of the design, made by a PLL.  baud: divides clock_hz.  reset: the resource of a button, with its
+    number.  lights: the resources that show busy and failed, with number and color.
+    """
+
+    name: str
+    platform: Callable[[], Platform]
+    config: str
+    memory_words: int
+    memory_width: int = 128
+    clock_hz: int
+    baud: int
+    reset: tuple[str, int]
+    lights: tuple[tuple, tuple]
+
+    @property
+    def divisor(self) -> int:
+        """Clock cycles per bit of the line."""
+        return self.clock_hz // self.baud
+
+    def soc(self, *, divisor: int | None = None) -> Soc:
+        """The design without PLL and pins."""
+        return Soc(
+            preset(self.config), memory_words=self.memory_words, memory_width=self.memory_width,
+            divisor=divisor or self.divisor, clock_hz=self.clock_hz, name=self.name,
+        )
+
+
+BOARDS: dict[str, BoardDesign] = {
+    one.name: one
+    for one in (
+        BoardDesign(
+            name="ulx3s_85f", platform=ULX3S_85F_Platform, config="small", memory_words=1 << 14,
+            clock_hz=50_000_000, baud=1_000_000, reset=("button_fire", 0),
+            lights=(("led", 0), ("led", 1)),
+        ),
+        BoardDesign(
+            name="ecpix5_85f", platform=ECPIX585Platform, config="small", memory_words=1 << 14,
+            clock_hz=50_000_000, baud=1_000_000, reset=("rst", 0),
+            lights=(("rgb_led", 0, "g"), ("rgb_led", 1, "r")),
+        ),
+        BoardDesign(
+            name="icebreaker", platform=ICEBreakerPlatform, config="nano", memory_words=1 << 13, memory_width=64,
+            clock_hz=24_000_000, baud=1_000_000, reset=("button", 0),
+            lights=(("led_g", 0), ("led_r", 0)),
+        ),
+    )
+}
+
+
+def board_design(name: str) -> BoardDesign:
+    """The board of that name; WesnpuError lists the names otherwise."""
+    if name not in BOARDS:
+        raise WesnpuError(f"BOARD is {name!r}: must be one of {', '.join(BOARDS)}")
+    return BOARDS[name]
+
+
+def soc_verilog(board: BoardDesign, *, divisor: int | None = None) -> str:
+    """Verilog of the board's design, top module `wesnpu_board` with clk, rst, rx, tx, busy and failed."""
+    return component_verilog(board.soc(divisor=divisor), TOP)
+
+
+class BoardTop(Elaboratable):
+    """Pins, PLL and reset around the design, which comes as Verilog of `soc_verilog`.
+
+    The design is in reset until the PLL has locked, whenever it loses its lock, and while the button is pressed.
+    """
+
+    def __init__(self, board: BoardDesign):
+        self._board = board
+
+    def elaborate(self, platform):
+        m = Module()
+        clock, locked, pressed = Signal(name="pll_clock"), Signal(name="pll_locked"), Signal()
+        m.domains.sync = ClockDomain("sync")
+        m.d.comb += ClockSignal("sync").eq(clock)
+        platform.add_clock_constraint(clock, self._board.clock_hz)
+        m.submodules.pll = self._pll(m, platform, clock, locked)
+        m.submodules.button = button = io.Buffer("i", platform.request(*self._board.reset, dir="-"))
+        m.d.comb += pressed.eq(button.i)
+        m.submodules.reset = ResetSynchronizer(~locked | pressed, domain="sync")
+        self._design(m, platform)
+        return m
+
+    def _pll(self, m, platform, clock, locked) -> Instance:
+        input_hz = int(platform.default_clk_frequency)
+        port = platform.request(platform.default_clk, dir="-")
+        if "iCE40" in platform.device:
+            return ice40_pll(input_hz, self._board.clock_hz, port.io, clock, locked)
+        m.submodules.clock = buffer = io.Buffer("i", port)
+        return ecp5_pll(input_hz, self._board.clock_hz, buffer.i, clock, locked)
+
+    def _design(self, m, platform) -> None:
+        board, busy, failed = self._board, Signal(), Signal()
+        uart = platform.request("uart", 0)
+        for light, level in zip(board.lights, (busy, failed), strict=True):
+            name, number, *color = light
+            pins = platform.request(name, number)
+            m.d.comb += (getattr(pins, color[0]) if color else pins).o.eq(level)
+        platform.add_file(f"{TOP}.v", soc_verilog(board))
+        m.submodules.design = Instance(
+            TOP, i_clk=ClockSignal("sync"), i_rst=ResetSignal("sync"), i_rx=uart.rx.i, o_tx=uart.tx.o, o_busy=busy,
+            o_failed=failed,
+        )
