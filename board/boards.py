@@ -114,15 +114,22 @@ class BoardTop(Elaboratable):
         m.submodules.clock = buffer = io.Buffer("i", port)
         return ecp5_pll(input_hz, self._board.clock_hz, buffer.i, clock, locked)
 
+    def _lights(self, m, platform, *levels) -> None:
+        """Each level on its light; the other colors of that light stay dark."""
+        for light, level in zip(self._board.lights, levels, strict=True):
+            name, number, *color = light
+            pins = platform.request(name, number, dir="-")
+            for part in ("r", "g", "b") if color else ("",):
+                m.submodules[f"{name}_{number}{part}"] = buffer = io.Buffer("o", getattr(pins, part) if part else pins)
+                m.d.comb += buffer.o.eq(level if part in (*color, "") else 0)
+
     def _design(self, m, platform) -> None:
         board, busy, failed = self._board, Signal(), Signal()
-        uart = platform.request("uart", 0)
-        for light, level in zip(board.lights, (busy, failed), strict=True):
-            name, number, *color = light
-            pins = platform.request(name, number)
-            m.d.comb += (getattr(pins, color[0]) if color else pins).o.eq(level)
+        self._lights(m, platform, busy, failed)
+        uart = platform.request("uart", 0, dir="-")
+        m.submodules.rx, m.submodules.tx = rx, tx = io.Buffer("i", uart.rx), io.Buffer("o", uart.tx)
         platform.add_file(f"{TOP}.v", soc_verilog(board))
         m.submodules.design = Instance(
-            TOP, i_clk=ClockSignal("sync"), i_rst=ResetSignal("sync"), i_rx=uart.rx.i, o_tx=uart.tx.o, o_busy=busy,
+            TOP, i_clk=ClockSignal("sync"), i_rst=ResetSignal("sync"), i_rx=rx.i, o_tx=tx.o, o_busy=busy,
             o_failed=failed,
         )
