@@ -1,5 +1,6 @@
 """EngineConfig: every width and size of one engine, validated once; compiler, rtl and sim all take this object."""
 
+import re
 from dataclasses import dataclass, fields
 
 WORD_BYTES = 16  # one scratchpad word: 16 channels of one pixel, for every configuration
@@ -38,6 +39,11 @@ class EngineConfig:
     queue_units: int = 32
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9_ .-]+", self.name):
+            raise ValueError(f"EngineConfig.name = {self.name!r} must be of letters, digits, spaces and _ . -")
+        for name in (field.name for field in fields(self) if field.name != "name"):
+            if type(getattr(self, name)) is not int:
+                raise ValueError(f"EngineConfig.{name} = {getattr(self, name)!r} must be an integer")
         legal: dict[str, tuple[int, ...]] = {
             "pixels": (1, 2, 4),
             "lanes": (2, 4, 8, 16),

@@ -134,7 +134,7 @@ def _operation() -> list[Register]:
                 Field(name="done", low=1, width=1, doc="a program ended since the last start"),
                 Field(name="error", low=8, width=4, doc="why it stopped; 0 until it has failed", values=ERRORS),
                 Field(name="error_command", low=16, width=16,
-                      doc="number of the command (0 = first) that failed; 0 for errors 7 and 8"),
+                      doc="number of the command (0 = first) that failed, modulo 65536; 0 for errors 7 and 8"),
             ),
         ),
         Register(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compiler import registers
-from compiler.encode import decode
+from compiler.encode import UNIT_BYTES, decode
 from compiler.encoding import Mode, Unit
 from rtl.interfaces import Error
 from rtl.microop import CONTEXTS
@@ -21,6 +21,7 @@ from sim.session import Prepared, Session, prepare_plain
 SOFT_RESET = registers.pack("CONTROL", soft_reset=1)
 TIMEOUT = 300
 SILENCE = 3000  # cycles of a memory that is slow, not stuck
+RUN = 20  # units of 16 bytes: a burst of 16 and 4 more
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,20 @@ def _outside(session: Session, prepared: Prepared, program: PlainProgram) -> Ite
                        (prepared.job.data[1], Unit.STORE)):
         for at in (size, 0xFFFFFFF0):
             yield _changed(prepared, program, unit, Error.REGION, address=at)
+
+
+def _across(prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
+    """Transfers that begin inside their region and leave it: in, at and behind the first burst, in the second block."""
+    image, data = prepared.job.image[1], prepared.job.data[1]
+    row = {"row_offset": 0, "rows": 1, "blocks": 1, "base": 0, "block_stride": 0, "pitch": RUN, "width": RUN}
+    forms = ((Unit.WEIGHTS, image, {"length": RUN}), (Unit.LOAD, data, row | {"unpack": 0}), (Unit.STORE, data, row))
+    for unit, size, run in forms:
+        for inside in (1, RUN - 5, RUN - 4, RUN - 3):
+            yield _changed(prepared, program, unit, Error.REGION, **run | {"address": size - inside * UNIT_BYTES})
+    for unit, size, run in forms[1:]:
+        for stride in (size - UNIT_BYTES, size, 0xFFFFFFF0):
+            two = {"address": 0, "width": 2, "pitch": 2, "blocks": 2, "external_block_stride": stride}
+            yield _changed(prepared, program, unit, Error.REGION, **run | two)
 
 
 def _limits(session: Session, prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
@@ -162,7 +177,7 @@ async def errors(session: Session, orders) -> None:
     many = plain_program(prepared.network, session.config, times=2 * CONTEXTS)
     repeated = prepare_plain(prepared.network, prepared.image, session.config, Manners(), orders.seed, many)
     for group in (_broken_commands(session, prepared, program), _outside(session, prepared, program),
-                  _limits(session, prepared, program), _in_turn(repeated, many),
+                  _across(prepared, program), _limits(session, prepared, program), _in_turn(repeated, many),
                   await _soft_resets(session, prepared.job)):
         for broken in group:
             await _check_broken(session, broken)

@@ -161,3 +161,13 @@ def test_more_commands_than_a_program_holds(monkeypatch: pytest.MonkeyPatch) -> 
     assert refusal(network, config) == (
         f"network refused: {count} WEIGHTS commands, a program holds {count - 1}: {count} are of layer layer0"
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("lanes", 8.0), ("requant_lanes", 2.0), ("pixels", True), ("scratchpad_words", 2048.0), ("weight_rows", "64"),
+     ("name", "a b/../x"), ("name", ""), ("name", None), ("lanes", 3), ("scratchpad_words", 16), ("requant_lanes", 5)],
+)
+def test_an_engine_that_cannot_be(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"EngineConfig.{field} = {re.escape(repr(value))} must"):
+        dataclasses.replace(PRESETS["large"], **{field: value})
