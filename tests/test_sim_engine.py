@@ -11,6 +11,10 @@ from sim.runner import Result, run_case
 QUICK = 300  # random networks over all presets in `make test`
 LONG = 3000
 CONFIGS = sorted(PRESETS)
+FOUR_PIXELS = EngineConfig(
+    name="four_pixels", pixels=4, lanes=4, taps=8, requant_lanes=8, scratchpad_words=2048, weight_rows=1024,
+    parameter_rows=128,
+)
 
 
 def run(case: str, config: EngineConfig, *, seed: int = 0, count: int = 0, initial: int | None = None) -> Result:
@@ -37,6 +41,12 @@ def test_cases(case):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_layers_that_do_not_fit(name):
     assert run("split", preset(name), count=8, initial=4).values > 0
+
+
+def test_four_pixels():
+    """The columns of the largest engines, on few lanes; no preset has them."""
+    assert run("mixed", FOUR_PIXELS, seed=3, count=32, initial=5).programs == 32
+    assert run("edges", FOUR_PIXELS).programs > 0
 
 
 @pytest.mark.parametrize("initial", [1, 2])
