@@ -10,6 +10,7 @@ from golden.file import encode_network
 from quant.compensation import compensated, output_errors
 from quant.finer_steps import FACTORS, picked, trials
 from quant.graph import Activation
+from quant.lower import lower_layer
 from quant.operations import Operation
 from quant.passes.compensated_rounding import with_finer_steps, with_its_steps
 from quant.plan import Options, Plan
@@ -129,6 +130,24 @@ def test_limits_of_a_repeated_recipe_hold():
     plan = plan_of(operation, weights)
     plan.shift_limits["y"] = weights.shift.copy()
     assert np.array_equal(with_finer_steps(plan, operation, moments).shift, weights.shift)
+
+
+@pytest.mark.parametrize("scales", ["wes", "channelwise"])
+def test_a_multiplier_at_its_bound_keeps_the_scale(scales):
+    weight, moments = weight_of(9, 6, 12), moments_of(9, 12)
+    operation = operation_of(weight)
+    weights = channel_weights(weight) if scales == "channelwise" else wes_weights(weight)
+    free = with_finer_steps(plan_of(operation, weights), operation, moments)
+    steps = weights.real_scale / free.real_scale
+    assert not np.allclose(np.log2(steps) % 1, 0)  # gains are no powers of two
+    for multiplier in (1 - 2.0**-30, 2.0**-17 * (1 + 2.0**-30))[: 1 if scales == "channelwise" else 2]:
+        bound = plan_of(operation, weights)
+        largest = weights.scale if scales == "wes" else weights.channel_scale.max()
+        bound.scales["y"] = Scale(0.1 * largest / multiplier, 0)
+        found = with_finer_steps(bound, operation, moments)
+        bound.codes["y"] = found
+        lower_layer(bound, operation)
+        assert found.scale <= weights.scale or multiplier < 0.5
 
 
 @pytest.mark.parametrize("scales", ["wes", "channelwise"])

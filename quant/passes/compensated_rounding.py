@@ -12,12 +12,13 @@ from quant.finer_steps import picked, trials
 from quant.input_moments import shrunk_moments
 from quant.operations import Operation
 from quant.passes.bias_correction import correct_bias
-from quant.passes.weight_scales import HEADROOM
+from quant.passes.weight_scales import HEADROOM, SMALLEST_MULTIPLIER
 from quant.plan import Plan
 from quant.signal_gain import unit_gain
 from quant.weights import WeightCodes, accumulator_excess
 
 FULL_BITS = 8  # of weights, at which rounding that needs no image does
+MULTIPLIER_BELOW = 1 - 2.0**-20  # m < 1, with a margin for the float product
 Round = Callable[[Plan, Operation, np.ndarray], WeightCodes]  # with the moments of what the layer reads
 
 
@@ -72,13 +73,18 @@ def with_its_steps(plan: Plan, operation: Operation, moments: np.ndarray) -> Wei
 
 
 def with_finer_steps(plan: Plan, operation: Operation, moments: np.ndarray) -> WeightCodes:
-    """Each channel with the step of least error, the layer (channels with a scale of their own: each) with gain 1."""
+    """Each channel with the step of least error, the layer (channels with a scale of their own: each) with gain 1.
+
+    Where a multiplier would leave its range with that gain, the scale stays.
+    """
     weights = plan.codes[operation.name]
     largest = plan.shift_limits.get(operation.name, np.full(len(weights.shift), plan.largest_shift))
     options, errors = _rounded(operation, trials(weights, largest), moments)
     for option, error in zip(options[1:], errors[1:], strict=True):
         error[_excess(plan, operation, option)] = np.inf
-    return unit_gain(picked(options, np.argmin(errors, axis=0)), operation.weight, moments)
+    chosen = picked(options, np.argmin(errors, axis=0))
+    scaled = unit_gain(chosen, operation.weight, moments)
+    return scaled if _has_multiplier(plan, operation, scaled) else chosen
 
 
 def _rounded(
@@ -96,6 +102,14 @@ def _rounded(
     ]
     scales = np.stack([unit.reshape(shape[0], -1)[:, 0] for unit in units])
     return made, output_errors(values, codes, moments) * np.square(scales)
+
+
+def _has_multiplier(plan: Plan, operation: Operation, weights: WeightCodes) -> bool:
+    """Whether m = s_x s_w / s_y of the layer is in the shift scaler's range, m_c of every channel below 1."""
+    ratio = plan.scales[operation.input].scale / plan.scales[operation.output].scale
+    if weights.channel_scale is not None:
+        return bool((ratio * weights.channel_scale).max() < MULTIPLIER_BELOW)
+    return SMALLEST_MULTIPLIER <= ratio * weights.scale < MULTIPLIER_BELOW
 
 
 def _excess(plan: Plan, operation: Operation, weights: WeightCodes) -> np.ndarray:
