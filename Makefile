@@ -42,8 +42,9 @@ accuracy: setup ## [IMAGES=DIR NETWORKS="fashion stress efficientnet" SCHEDULER=
 verilog: setup ## [CONFIG=large] write the engine to build/verilog/
 	@$(RUN) -m rtl.generate $(CONFIG)
 
-sim: setup ## TEST=conv_shift [CONFIG= SEED= WAVES=1] run one simulation; without TEST list them
-	@$(RUN) -m sim $(TEST) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED)) $(if $(WAVES),--waves)
+sim: setup ## TEST=conv_shift [CONFIG= SEED= STALLS= INITIAL= WAVES=1] run one simulation; without TEST list them
+	@$(RUN) -m sim $(TEST) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(STALLS),--stalls $(STALLS)) $(if $(INITIAL),--initial $(INITIAL)) $(if $(WAVES),--waves)
 
 prove: setup ## formal proofs of the requantizer and the streams
 	@$(RUN) -m rtl.prove

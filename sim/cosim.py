@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.config import EngineConfig, preset
+from compiler.config import WORD_BYTES, EngineConfig, preset
 from compiler.program import CompiledNetwork, compile_network
 from golden.errors import WesnpuError
 from golden.network import ConvLayer, Network
 from rtl.interfaces import Cause
-from sim.build import Build, build_bench
+from sim.build import Build, build_bench, random_values
 from sim.compiled import prepare_compiled
 from sim.driver import SimulationError
 from sim.job import Manners, manners
@@ -40,8 +40,9 @@ class LayerCycles:
 
 @dataclass(frozen=True)
 class CosimResult:
-    """What was compared. layers, read_bytes and written_bytes (beats of the bus, by the engine's counters): of the
-    first image; cycles_per_image: from start to interrupt.
+    """What was compared. tensors_compared: those with every position compared; layers, read_bytes and written_bytes (by
+    the engine's counters): of the first image without a mismatch; cycles_per_image: from start to interrupt, of the
+    images without a mismatch.
 
     simulated_cycles_per_second: of all processes together, while they simulated.
     """
@@ -97,9 +98,10 @@ class _Watch:
 
 @dataclass(frozen=True)
 class _ImageRun:
-    """One image: values compared, mismatches, the engine's counters (none after a mismatch) and causes, and the
-    simulator's rate."""
+    """One image: tensors and values compared, mismatches, the engine's counters (none after a mismatch) and causes, and
+    the simulator's rate."""
 
+    tensors: int
     values: int
     mismatch: str
     counters: dict[str, int]
@@ -125,11 +127,11 @@ def cosim(
 ) -> CosimResult:
     """Run every image, int8 (N, C, H, W), through the generated Verilog of an engine and compare every tensor.
 
-    engine: a preset's name, or any configuration. seed draws where the regions lie and what unused memory holds; stalls
-    is a pattern of sim.job.manners. At most `processes` simulators run at once (default: one per core); fuse: as
-    compile_network's; latency: cycles of the memory's answers, instead of those of `stalls`. WesnpuError when the
-    network does not fit the engine or the simulation cannot run; a wrong value is a line in `mismatches` that names
-    layer, channel, row, column, stage and both values.
+    engine: a preset's name, or any configuration. seed draws where the regions lie, what unused memory holds and what
+    every register starts with; stalls is a pattern of sim.job.manners. At most `processes` simulators run at once
+    (default: one per core); fuse: as compile_network's; latency: cycles of the memory's answers, instead of those of
+    `stalls`. WesnpuError when the network does not fit the engine or the simulation cannot run; a wrong value is a line
+    in `mismatches` that names layer, channel, row, column, stage and both values.
     """
     config = preset(engine) if isinstance(engine, str) else engine
     if images.ndim != 4 or images.dtype != np.int8 or not len(images):
@@ -150,15 +152,16 @@ def cosim(
 
     with ThreadPoolExecutor(workers) as pool:
         runs = list(pool.map(one, range(len(images))))
+    first = next((run for run in runs if not run.mismatch), runs[0])
     return CosimResult(
-        tensors_compared=len(images) * len(network.layers),
+        tensors_compared=sum(run.tensors for run in runs),
         values_compared=sum(run.values for run in runs),
         mismatches=[f"image {number}: {run.mismatch}" for number, run in enumerate(runs) if run.mismatch],
-        layers=_layers(network, next((run.causes for run in runs if run.causes), [])),
+        layers=_layers(network, first.causes),
         cycles_per_image=[run.cycles for run in runs if run.cycles],
         simulated_cycles_per_second=workers * float(np.mean([run.rate for run in runs])),
-        read_bytes=config.bus_bytes * runs[0].counters.get("read_beats", 0),
-        written_bytes=config.bus_bytes * runs[0].counters.get("write_beats", 0),
+        read_bytes=WORD_BYTES * first.counters.get("read_beats", 0),
+        written_bytes=WORD_BYTES * first.counters.get("write_beats", 0),
     )
 
 
@@ -171,7 +174,9 @@ def _run_image(
     RUNS.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="cosim_", dir=RUNS) as folder,
-        ProcessDriver(build, compiled.config, Path(folder), progress=tell) as driver,
+        ProcessDriver(
+            build, compiled.config, Path(folder), arguments=random_values(seed), progress=tell
+        ) as driver,
     ):
         session, mismatch, causes = Session(driver, compiled.config), "", []
         counters: dict[str, int] = {}
@@ -181,7 +186,8 @@ def _run_image(
             counters, causes = outcome.counters, outcome.causes.tolist()
         except SimulationError as error:
             mismatch = str(error)
-    run = _ImageRun(session.tally.values, mismatch, counters, causes, driver.cycles / max(driver.seconds, 1e-9))
+    tally, rate = session.tally, driver.cycles / max(driver.seconds, 1e-9)
+    run = _ImageRun(tally.tensors, tally.values, mismatch, counters, causes, rate)
     tell(len(compiled.network.layers), run.cycles)
     return run
 

@@ -127,6 +127,7 @@ class Driver:
     async def collect(self) -> Outcome:
         """Registers and files of the program that has ended; clears the interrupt."""
         finished, cycles = bool(self.output("finished")), self.output("cycles")
+        beats = self.output("read_beats"), self.output("write_beats")
         status = registers.unpack("STATUS", await self.read("STATUS"))
         counters = {name.lower(): await self.read(f"COUNT_{name}") for name in COUNTERS}
         await self.clear_interrupt()
@@ -134,8 +135,8 @@ class Driver:
         return Outcome(
             memory=memory, trace=self.trace_path,
             causes=np.fromfile(self._folder / "job_0.causes", "<u4").reshape(-1, CAUSES_PER_LAYER), cycles=cycles,
-            finished=finished, error=status["error"], error_command=status["error_command"], counters=counters,
-            faults=faults,
+            beats=beats, finished=finished, error=status["error"], error_command=status["error_command"],
+            counters=counters, faults=faults,
         )
 
     async def dump(self) -> tuple[np.ndarray, tuple[str, ...]]:

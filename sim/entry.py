@@ -1,16 +1,14 @@
-"""The cocotb test module of every bench run: reads its orders from the environment, writes what it found as JSON."""
+"""The cocotb test module of every bench run: runs the case ordered, writes what it found as JSON."""
 
-import json
-import os
 import time
 import traceback
 from pathlib import Path
 
 import cocotb
 
-from compiler.config import EngineConfig
-from sim.cases import CASES, Orders
+from sim.cases import CASES
 from sim.driver import Driver
+from sim.runner import ordered
 from sim.session import Session
 
 RESULT_FILE = Path("result.json")
@@ -18,11 +16,10 @@ RESULT_FILE = Path("result.json")
 
 @cocotb.test()
 async def bench(dut):
-    """Run the case named in SIM_ORDERS."""
+    """Run the case that was ordered."""
     cocotb.log.setLevel("WARNING")
-    orders = Orders(**json.loads(os.environ["SIM_ORDERS"]))
-    config = EngineConfig(**json.loads(os.environ["SIM_CONFIG"]))
-    session = Session(Driver(dut, config.bus_bytes), config)
+    orders, config = ordered()
+    session = Session(Driver(dut, config.bus_bytes), config, orders.initial)
     start, failure = time.monotonic(), ""
     try:
         await session.driver.reset()

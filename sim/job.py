@@ -106,14 +106,16 @@ class Outcome:
     """What a job left behind.
 
     memory: uint8, as Job.memory; trace: path of the record file; causes: uint32 (layers, 16) cycles per Cause;
-    cycles: from the start's register write to the interrupt; finished: the interrupt came; error, error_command,
-    counters: the engine's registers; faults: broken rules, one line each.
+    cycles: from the start's register write to the interrupt; beats: read and written, as the bench counts them;
+    finished: the interrupt came; error, error_command, counters: the engine's registers; faults: broken rules, one line
+    each.
     """
 
     memory: np.ndarray
     trace: Path
     causes: np.ndarray
     cycles: int
+    beats: tuple[int, int]
     finished: bool
     error: int
     error_command: int

@@ -14,7 +14,9 @@ from sim.build import ROOT, Build, locked
 from sim.driver import KNOBS, Driver, SimulationError
 
 MAIN = ROOT / "sim" / "verilog" / "main.cpp"
-OUTPUTS = ("reply", "response", "finished", "answer", "cycles", "faults", "at_layer")
+OUTPUTS = (
+    "reply", "response", "finished", "answer", "cycles", "read_beats", "write_beats", "faults", "at_layer",
+)
 OBJECTS = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads", "trace_file")
 
 

@@ -12,10 +12,15 @@ from cocotb_tools.runner import get_runner
 
 from compiler.config import EngineConfig
 from golden.errors import WesnpuError
-from sim.build import ROOT, Build, build_bench
+from sim.build import ROOT, Build, build_bench, random_values
 from sim.cases import Orders
 
 RUNS = ROOT / "build" / "sim" / "runs"
+
+
+def ordered() -> tuple[Orders, EngineConfig]:
+    """Inside a simulator process: what `run_case` has ordered it to do."""
+    return Orders(**json.loads(os.environ["SIM_ORDERS"])), EngineConfig(**json.loads(os.environ["SIM_CONFIG"]))
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Result:
     """
 
     programs: int
+    tensors: int
     values: int
     memory_bytes: int
     cycles: int
@@ -39,16 +45,15 @@ class Result:
 
 def run_case(
     orders: Orders, config: EngineConfig, *, build: Build | None = None, waves: bool = False,
-    initial: int | None = None, module: str = "sim.entry", environment: dict[str, str] | None = None,
+    module: str = "sim.entry", environment: dict[str, str] | None = None,
 ) -> Result:
-    """Run a case in a new simulator process. `initial` is the seed of random initial values, None for zeros.
+    """Run a case in a new simulator process.
 
     WesnpuError when the simulator did not get as far as a result; a failed comparison is in Result.failure.
     """
     build = build or build_bench(config, waves=waves)
     RUNS.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{orders.case}_{config.name}_", dir=RUNS))
-    plusargs = [] if initial is None else ["+verilator+rand+reset+2", f"+verilator+seed+{initial + 1}"]
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     orders_text, config_text = json.dumps(asdict(orders)), json.dumps(config.to_json())
     results = folder / "results.xml"
@@ -58,8 +63,8 @@ def run_case(
     try:
         runner.test(
             test_module=module, hdl_toplevel=build.toplevel, hdl_toplevel_lang="verilog", build_dir=build.folder,
-            test_dir=folder, results_xml=str(results), seed=orders.seed, plusargs=plusargs, waves=waves,
-            log_file=folder / "simulation.log",
+            test_dir=folder, results_xml=str(results), seed=orders.seed, plusargs=random_values(orders.initial),
+            waves=waves, log_file=folder / "simulation.log",
             extra_env={"SIM_ORDERS": orders_text, "SIM_CONFIG": config_text, "PYTHONPATH": paths} | (environment or {}),
         )
     except (SystemExit, RuntimeError, Exception) as error:  # a failing simulator process

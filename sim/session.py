@@ -9,6 +9,8 @@ import numpy as np
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.layout import PACKED_CHANNELS
 from golden.network import Network
+from rtl.interfaces import Cause
+from sim.coverage import uncovered
 from sim.driver import Driver, SimulationError
 from sim.expected import Expected, expected_of
 from sim.job import Job, Manners, Outcome
@@ -18,6 +20,7 @@ from sim.plain_program import PlainProgram, plain_program
 from sim.trace import ComputeWrites, compare_trace, read_trace
 
 SHOWN = 8  # mismatches told
+START_CYCLES = 8  # at most, from the bench's register write to the first busy cycle and from the last to the interrupt
 
 
 @dataclass
@@ -25,7 +28,8 @@ class Tally:
     """What was compared so far."""
 
     programs: int = 0
-    values: int = 0  # traced tensor positions
+    tensors: int = 0  # all of whose positions were traced
+    values: int = 0  # traced, padding channels included
     memory_bytes: int = 0
     cycles: int = 0
     notes: list[str] = field(default_factory=list)
@@ -95,18 +99,34 @@ def prepare_plain(network: Network, image: np.ndarray, config: EngineConfig, man
     return Prepared(network, image, placement, job, final, expected, program.parts, stored)
 
 
-class Session:
-    """One simulation: a driver, a configuration and the tally of what was compared."""
+@dataclass(frozen=True)
+class _Compared:
+    """values: compared; uncovered: as sim.coverage; mismatches: in words."""
 
-    def __init__(self, driver: Driver, config: EngineConfig):
+    values: int
+    uncovered: dict[str, int]
+    mismatches: list[str]
+
+
+class Session:
+    """One simulation: a driver, a configuration, the seed of its initial values and the tally of what was compared."""
+
+    def __init__(self, driver: Driver, config: EngineConfig, initial: int = 0):
         self.driver = driver
         self.config = config
+        self.initial = initial
         self.tally = Tally()
 
     async def check(self, prepared: Prepared) -> Outcome:
         """Run to the end and compare all; SimulationError lists the first mismatches by place and stage."""
         outcome = await self._outcome(prepared)
-        wrong = self.compare(prepared, outcome)
+        compared = self._compare(prepared, outcome)
+        self.tally.programs += 1
+        self.tally.tensors += len(prepared.network.layers) - len(compared.uncovered)
+        self.tally.values += compared.values
+        self.tally.memory_bytes += outcome.memory.size
+        self.tally.cycles += outcome.cycles
+        wrong = compared.mismatches
         if wrong:
             raise SimulationError(f"{len(wrong)} mismatches: " + "; ".join(await self._by_stage(prepared, wrong)))
         self._check_counters(outcome)
@@ -131,17 +151,14 @@ class Session:
             done -= part.count
         return "; all results were written"
 
-    def compare(self, prepared: Prepared, outcome: Outcome) -> list[str]:
-        """Every difference between the outcome and what it must be, first ones in words; the tally grows."""
+    def _compare(self, prepared: Prepared, outcome: Outcome) -> "_Compared":
+        """Every difference between the outcome and what it must be, first ones in words."""
         writes = read_trace(outcome.trace, self.config, stages=prepared.job.record == 2)
-        compared, mismatches = compare_trace(
-            prepared.network, prepared.expected, prepared.parts, writes, self.config
-        )
-        self.tally.programs += 1
-        self.tally.values += compared
-        self.tally.memory_bytes += outcome.memory.size
-        self.tally.cycles += outcome.cycles
-        return [str(one) for one in mismatches] + self._compare_memory(prepared, outcome.memory)
+        values, mismatches = compare_trace(prepared.network, prepared.expected, prepared.parts, writes, self.config)
+        left_out = uncovered(prepared.network, prepared.parts, len(writes.layer), self.config.lanes)
+        missing = [f"layer {layer}: {count} positions were never written" for layer, count in left_out.items()]
+        wrong = [*map(str, mismatches), *missing, *self._compare_memory(prepared, outcome.memory)]
+        return _Compared(values, left_out, wrong)
 
     def _compare_memory(self, prepared: Prepared, memory: np.ndarray) -> list[str]:
         if memory.size != prepared.final.size:
@@ -157,19 +174,26 @@ class Session:
         stages = expected_of(prepared.network, prepared.image, stages=True)
         full = replace(prepared, job=prepared.job.with_(record=2), expected=stages)
         try:
-            again = self.compare(full, await self._outcome(full))
+            again = self._compare(full, await self._outcome(full)).mismatches
         except SimulationError as error:
             again = [f"the run with all stages recorded: {error}"]
         return (again or wrong)[:SHOWN]
 
     def _check_counters(self, outcome: Outcome) -> None:
-        """Every cycle has one cause: the registers' add up to their total, the trace's to the same."""
-        counters = dict(outcome.counters)
-        total = counters.pop("cycles")
-        del counters["read_beats"], counters["write_beats"]
-        if sum(counters.values()) != total or int(outcome.causes.sum()) != total:
-            found = f"{counters} make {sum(counters.values())}, the trace {int(outcome.causes.sum())}"
-            raise SimulationError(f"causes of cycles do not add up: {found}, total {total}")
+        """Every cycle has one cause, and every register counts what the bench counts.
+
+        The causes of the registers are those of the trace and add up to the cycles; the cycles end with the interrupt;
+        the beats are those of the bus.
+        """
+        causes = outcome.causes.sum(axis=0)
+        bus = self.config.bus_bytes
+        wanted = {cause.name.lower(): int(causes[cause]) for cause in Cause}
+        wanted["cycles"] = sum(wanted.values())
+        wanted["read_beats"], wanted["write_beats"] = (beats * bus // WORD_BYTES for beats in outcome.beats)
+        if outcome.counters != wanted:
+            raise SimulationError(f"the counters are {outcome.counters}, the bench counts {wanted}")
+        if not 0 <= outcome.cycles - wanted["cycles"] <= START_CYCLES:
+            raise SimulationError(f"busy for {wanted['cycles']} cycles of {outcome.cycles} from start to interrupt")
 
     def write_result(self, path: Path, failure: str, seconds: float) -> None:
         """The tally as JSON; `failure` is empty for a run without one."""

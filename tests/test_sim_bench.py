@@ -1,6 +1,7 @@
 """The bench itself: blocks, the command line, and that every comparator can fail."""
 
 import asyncio
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -11,18 +12,23 @@ from compiler.program import compile_network
 from golden.errors import WesnpuError
 from sim.__main__ import all_tests, main
 from sim.block_cases import BLOCK_CASES, run_block
-from sim.build import build_bench, module_ports
+from sim.build import ROOT, build_bench, module_ports
 from sim.cases import Orders
 from sim.compiled import compute_writes, prepare_compiled
+from sim.configurations import configuration, random_configuration
 from sim.cosim import cosim
+from sim.coverage import uncovered
 from sim.driver import SimulationError
 from sim.expected import expected_of
-from sim.job import Stall, manners
+from sim.job import Manners, Stall, manners
 from sim.layers import KINDS, random_network
 from sim.memory_image import place
 from sim.process import ProcessDriver
 from sim.runner import run_case
+from sim.session import Session, prepare_plain
 from sim.trace import STAGES, Writes, compare_trace
+from wesnpu.cosim_report import report_of
+from wesnpu.report import render
 
 CONFIG = preset("small")
 
@@ -46,6 +52,20 @@ def test_one_test_runs_by_its_name(capsys):
     assert "passed" in capsys.readouterr().out
 
 
+def test_make_hands_every_choice_on():
+    asked = "TEST=conv_shift CONFIG=random7 SEED=3 STALLS=runs INITIAL=9 WAVES=1".split()
+    told = subprocess.run(["make", "-n", "sim", *asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = " ".join(told.replace("\\", "").split())
+    assert "-m sim conv_shift --config random7 --seed 3 --stalls runs --initial 9 --waves" in words
+
+
+def test_configurations_have_names():
+    assert configuration("random7") == random_configuration(7) != random_configuration(8)
+    assert configuration("small") == CONFIG
+    with pytest.raises(ValueError, match="large"):
+        configuration("random")
+
+
 @pytest.mark.parametrize("arguments", [["nothing"], ["conv_shift", "--config", "huge"]])
 def test_wrong_arguments_are_one_line(arguments, capsys):
     assert main(arguments) == 2
@@ -54,8 +74,9 @@ def test_wrong_arguments_are_one_line(arguments, capsys):
 
 def test_a_broken_expectation_is_told_by_place_and_fails():
     """The bench's comparators can fail: the weights expected are not those that run."""
-    result = run_case(Orders("broken", seed=3), CONFIG, build=build_bench(CONFIG))
+    result = run_case(Orders("broken", seed=3, initial=5), CONFIG, build=build_bench(CONFIG))
     assert "layer layer0 channel" in result.failure and "stage acc" in result.failure
+    assert result.failure.endswith("repeat with: make sim TEST=broken CONFIG=small SEED=3 STALLS=none INITIAL=5")
 
 
 def writes_of(network, image, config):
@@ -128,7 +149,6 @@ def test_cosim_compares_every_tensor_and_counts_cycles():
     assert result.tensors_compared == 2 * len(network.layers)
     assert [layer.name for layer in result.layers] == [layer.name for layer in network.layers]
     assert sum(layer.cycles for layer in result.layers) == result.cycles_per_image[0]
-    assert all(sum(layer.causes.values()) == layer.cycles for layer in result.layers)
     assert (done[-1].done, done[-1].images, done[-1].share) == (2, 2, 1.0)
     assert all(one.share <= two.share for one, two in zip(done, done[1:], strict=False))
 
@@ -142,10 +162,49 @@ def test_cosim_tells_a_difference_by_place_and_stage(monkeypatch):
         return replace(prepare_compiled(*arguments), network=other, expected=expected_of(other, image))
 
     monkeypatch.setattr("sim.cosim.prepare_compiled", prepare)
-    result = cosim(network, image[None], "small")
+    right, result = cosim(other, image[None], "small"), cosim(network, image[None], "small")
     assert len(result.mismatches) == 1
     assert "image 0: " in result.mismatches[0] and "layer layer0 channel" in result.mismatches[0]
     assert "stage acc" in result.mismatches[0]
+    assert result.values_compared == right.values_compared  # once, though the program ran twice
+    page = render(report_of(network, result, CONFIG, command="wesnpu cosim", images=1, seed=0))
+    assert "layer layer0 channel" in page and "0 mismatches" not in page
+
+
+def test_a_layer_that_is_not_written_whole_is_told():
+    """Of two lane groups of five pixels each, and of what is left of a third group."""
+    network, _ = random_network("pointwise", 3, CONFIG.guard_bits)
+    layer = network.layers[0]
+    channels, positions = layer.channels, network.tensors[layer.output].height * network.tensors[layer.output].width
+    lanes = CONFIG.lanes
+    whole = compute_writes(compile_network(network, CONFIG))
+    total = sum(part.count for part in whole)
+    assert uncovered(network, whole, total, lanes) == {}
+    groups = -(-channels // lanes)
+    assert total >= groups * positions
+    assert uncovered(network, whole, 0, lanes) == {layer.name: channels * positions}
+    assert uncovered(network, whole, 1, lanes) == {layer.name: channels * positions - min(lanes, channels)}
+    assert uncovered(network, whole[1:], total, lanes) != {}
+
+
+@pytest.mark.parametrize("counter", ["cycles", "active", "fill", "read_beats", "write_beats"])
+def test_a_counter_that_counts_otherwise_is_told(counter, tmp_path):
+    """One register off by one, and for two causes the sum still right."""
+    network, image = random_network("depthwise", 3, CONFIG.guard_bits)
+    prepared = prepare_plain(network, image, CONFIG, Manners(), 3)
+
+    class Miscounting(ProcessDriver):
+        async def collect(self):
+            outcome = await super().collect()
+            counters = outcome.counters | {counter: outcome.counters[counter] + 1}
+            if counter in ("active", "fill"):
+                counters["store"] -= 1
+            return replace(outcome, counters=counters)
+
+    with Miscounting(build_bench(CONFIG), CONFIG, tmp_path) as driver:
+        asyncio.run(driver.reset())
+        with pytest.raises(SimulationError, match="the counters are"):
+            asyncio.run(Session(driver, CONFIG).check(prepared))
 
 
 def test_a_simulator_process_that_ends_is_told_with_its_last_words(tmp_path):

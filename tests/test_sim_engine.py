@@ -1,11 +1,11 @@
 """The generated Verilog against golden: random layers, edge shapes, programs, errors, every preset."""
 
-import numpy as np
 import pytest
 
 from compiler.config import PRESETS, EngineConfig, preset
 from sim.build import build_bench
 from sim.cases import Orders
+from sim.configurations import random_configuration
 from sim.runner import Result, run_case
 
 QUICK = 300  # random networks over all presets in `make test`
@@ -17,9 +17,9 @@ FOUR_PIXELS = EngineConfig(
 )
 
 
-def run(case: str, config: EngineConfig, *, seed: int = 0, count: int = 0, initial: int | None = None) -> Result:
+def run(case: str, config: EngineConfig, *, seed: int = 0, count: int = 0, initial: int = 0) -> Result:
     """Run a case on a shared build; a difference fails with its place, a run without comparisons fails as well."""
-    result = run_case(Orders(case, seed=seed, count=count), config, build=build_bench(config), initial=initial)
+    result = run_case(Orders(case, seed, count, initial=initial), config, build=build_bench(config))
     assert not result.failure, result.failure
     assert result.programs > 0 and result.memory_bytes > 0
     return result
@@ -69,28 +69,11 @@ def test_cases_of_every_preset(case, name):
     assert run(case, preset(name), seed=7, initial=3).values > 0
 
 
-def random_config(seed: int) -> EngineConfig:
-    """Any legal engine that is small enough to build in a minute."""
-    rng = np.random.default_rng([seed, 0x434F4E46])
-
-    def one(*values: int) -> int:
-        return int(values[rng.integers(len(values))])
-
-    pixels, lanes = one(1, 2, 4), one(2, 4, 8, 16)
-    results = pixels * lanes
-    return EngineConfig(
-        name=f"random{seed}", pixels=pixels, lanes=lanes, taps=one(4, 8, 16),
-        requant_lanes=one(*[n for n in range(1, results + 1) if results % n == 0]),
-        scratchpad_words=one(2048, 4096, 8192), weight_rows=one(1024, 2048), parameter_rows=one(128, 512),
-        window_kernel=one(3, 5), bus_bytes=one(8, 16), guard_bits=one(5, 7), queue_units=one(8, 16, 64),
-    )
-
-
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(20))
 def test_random_configurations(seed):
-    config = random_config(seed)
+    config = random_configuration(seed)
     assert run("mixed", config, seed=seed, count=24, initial=seed).programs == 24
     assert run("edges", config, seed=seed).programs > 0
     assert run("split", config, seed=seed, count=8).programs == 8

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=5, choices=range(1, 1001), metavar="1..1000")
     parser.add_argument("--config", default="large", help="engine preset")
-    parser.add_argument("--seed", type=int, default=1, help="of the simulation's random initial values and stalls")
+    parser.add_argument("--seed", type=int, default=1, help="of places and initial values in the simulation")
     asked = parser.parse_args(arguments)
     try:
         return run(preset(asked.config), asked.images, asked.seed)
@@ -114,7 +114,8 @@ def show_comparison(data: report_data.ReportData) -> int:
     """Print cycles, utilization and mismatches; 1 if there are any."""
     done = data.comparison
     assert done is not None
-    console.say(f"cycles per image: {', '.join(f'{cycles:,}' for cycles in done.cycles_per_image)}")
+    if done.cycles_per_image:
+        console.say(f"cycles per image: {', '.join(f'{cycles:,}' for cycles in done.cycles_per_image)}")
     if data.utilization is not None:
         console.say(f"array utilization: {data.utilization:.1f} %")
     console.say(f"simulated: {done.simulated_cycles_per_second:,.0f} cycles/s")

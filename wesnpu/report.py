@@ -46,8 +46,9 @@ def write(data: ReportData, path: Path) -> None:
 
 def write_folder(data: ReportData, folder: Path) -> Path:
     """Write data.json and index.html into `folder`; the page."""
+    page = render(data).encode()
     save(data, folder / "data.json")
-    write(data, folder / "index.html")
+    write_whole(folder / "index.html", page)
     return folder / "index.html"
 
 

@@ -1,7 +1,5 @@
 """A program through cocotbext-axi's memory instead of ours: an independent judge of the AXI4 master."""
 
-import json
-import os
 import time
 
 import cocotb
@@ -9,12 +7,12 @@ import numpy as np
 from cocotb.triggers import ClockCycles, First, RisingEdge
 from cocotbext.axi import AxiBus, AxiRam
 
-from compiler.config import EngineConfig
 from compiler.registers import pack, register
 from sim.block_cases import write_block_result
 from sim.blocks.manager import alternating_pause, manager, random_pause, start_clock
 from sim.job import Manners
 from sim.layers import random_network
+from sim.runner import ordered
 from sim.session import prepare_plain
 
 CYCLE_LIMIT = 200_000
@@ -57,8 +55,8 @@ async def _run(dut, master, ram: AxiRam, prepared) -> np.ndarray:
 @cocotb.test()
 async def axi4(dut):
     """Small layers under every stall pattern, the whole memory compared."""
-    config = EngineConfig(**json.loads(os.environ["SIM_CONFIG"]))
-    start, compared, failure, seed = time.monotonic(), 0, "", cocotb.RANDOM_SEED % 1000
+    orders, config = ordered()
+    start, compared, failure, seed = time.monotonic(), 0, "", orders.seed
     try:
         await start_clock(dut)
         master = manager(dut)
@@ -70,7 +68,7 @@ async def axi4(dut):
                 prepared = prepare_plain(network, image, config, Manners(), seed)
                 memory = await _run(dut, master, ram, prepared)
                 wrong = np.flatnonzero(memory != prepared.final)
-                assert not wrong.size, f"{kind} stalls {name} seed {seed}: {prepared.memory_place(int(wrong[0]))}"
+                assert not wrong.size, f"{kind} stalls {name}: {prepared.memory_place(int(wrong[0]))}"
                 compared += memory.size
     except AssertionError as error:
         failure = str(error)

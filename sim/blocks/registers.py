@@ -1,7 +1,5 @@
 """Every register by cocotbext-axi: values, access rules, strobes, responses, under stalls on every channel."""
 
-import json
-import os
 import time
 
 import cocotb
@@ -12,6 +10,7 @@ from compiler.config import EngineConfig
 from compiler.registers import ADDRESS_BITS, REGISTERS, Access, identification
 from sim.block_cases import write_block_result
 from sim.blocks.manager import alternating_pause, manager, pause_channels, random_pause, start_clock
+from sim.runner import ordered
 
 PATTERNS = {
     "none": lambda seed: {},
@@ -87,13 +86,13 @@ async def _unmapped(master, check: Comparisons) -> None:
 async def registers(dut):
     """Every rule under every stall pattern."""
     start, check, failure = time.monotonic(), Comparisons(), ""
-    config = EngineConfig(**json.loads(os.environ["SIM_CONFIG"]))
+    orders, config = ordered()
     try:
         await start_clock(dut)
         master = manager(dut)
         for name, pattern in PATTERNS.items():
-            failure = f"stalls {name}, seed {cocotb.RANDOM_SEED}"
-            pause_channels(master, pattern(cocotb.RANDOM_SEED))
+            failure = f"stalls {name}"
+            pause_channels(master, pattern(orders.seed))
             await _fixed(master, check, config)
             await _writable(master, check)
             await _read_only(master, check)

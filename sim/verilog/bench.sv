@@ -25,6 +25,8 @@ module bench (
     output logic [1:0] response,
     output logic finished,  // the interrupt came within the limit
     output logic [31:0] cycles,  // from the start's register write to the interrupt
+    output logic [31:0] read_beats,  // taken since the files were loaded
+    output logic [31:0] write_beats,
     output logic [31:0] faults,
     output logic [15:0] at_layer,  // of the COMPUTE command being issued or waited for
     input  logic [31:0] job,
@@ -143,6 +145,8 @@ module bench (
     always @(posedge clk) begin
         {load, dump, go, late} <= 0;
         elapsed <= elapsed + 1;
+        read_beats <= load ? 0 : read_beats + 32'(m_axi_rvalid && m_axi_rready);
+        write_beats <= load ? 0 : write_beats + 32'(m_axi_wvalid && m_axi_wready);
         case (state)
             WAIT: if (request != reply) begin
                 elapsed <= 0;

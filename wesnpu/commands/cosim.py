@@ -22,7 +22,7 @@ Config = Annotated[str, typer.Option(help=f"Engine preset: {', '.join(PRESETS)}.
 Processes = Annotated[
     int | None, typer.Option(min=1, help="Images simulated at once, a process each.", show_default="one per core")
 ]
-Seed = Annotated[int, typer.Option(help="Draws where regions lie and what unused memory holds.")]
+Seed = Annotated[int, typer.Option(help="Draws where regions lie and what unused memory and registers start with.")]
 Report = Annotated[Path | None, typer.Option(help="Folder for a report: index.html and data.json.")]
 SHOWN = 20
 
@@ -70,7 +70,8 @@ def show(result: "CosimResult", macs_per_cycle: int) -> None:
         for layer in result.layers
     ]
     console.table("Cycles of the first image", ("layer", "cycles", "of peak", *causes), rows)
-    console.say(f"cycles per image: {', '.join(f'{cycles:,}' for cycles in result.cycles_per_image)}")
+    if result.cycles_per_image:
+        console.say(f"cycles per image: {', '.join(f'{cycles:,}' for cycles in result.cycles_per_image)}")
     rate = f"{result.simulated_cycles_per_second:,.0f} cycles/s, {result.simulated_macs_per_second / 1e6:,.0f} M MAC/s"
     console.say(f"simulated: {rate}")
     for line in result.mismatches[:SHOWN]:
