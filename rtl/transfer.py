@@ -122,9 +122,13 @@ class BurstSplitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        address, run, units = Signal(33), Signal(33), Signal(32)
-        remaining = Signal(16)
-        stride, number, run_units = Signal(32), Signal(16), Signal(32)
+        address = Signal(33)
+        units = Signal(32)  # still to ask for in this run
+        run = Signal(33)  # where this run begins
+        run_units = Signal(32)
+        remaining = Signal(16)  # runs, this one included
+        stride = Signal(32)
+        number = Signal(16)
         busy = Signal()
         to_boundary = Signal(range(BURST_BEATS + 1))
         beats = Signal(range(BURST_BEATS + 1))

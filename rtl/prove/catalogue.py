@@ -1,5 +1,16 @@
 """All proofs."""
 
-from rtl.prove import axi4, axi4_lite, credits, requantizer, saturation
+from rtl.prove import (
+    axi4,
+    axi4_lite,
+    command,
+    credits,
+    fetch,
+    read_arbiter,
+    requantizer,
+    saturation,
+    transfer,
+)
 
-PROOFS = (*requantizer.PROOFS, *saturation.PROOFS, *axi4.PROOFS, *axi4_lite.PROOFS, *credits.PROOFS)
+ROOMS = (requantizer, saturation, axi4, axi4_lite, command, fetch, read_arbiter, transfer, credits)
+PROOFS = tuple(proof for room in ROOMS for proof in room.PROOFS)

@@ -9,6 +9,7 @@ import sysconfig
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -29,7 +30,8 @@ class Proof:
     """One claim about the components of one module.
 
     claim: what is shown, in words.  module: where the components stand.  harness(namespace): a component that holds
-    the component under proof, taken from `namespace` (the module, or the module with a bug in it), and the assertions.
+    the component under proof, taken from `namespace` (a copy of the module, as it is or with a bug in it), and the
+    assertions.
     unbounded: by induction, for all times; else for the first `depth` cycles after reset.  depth: of either.
     bugs: (text, replacement) pairs in the module's source, each of which must make the proof fail.
     """
@@ -75,15 +77,16 @@ def delayed(m: Module, value, cycles: int, name: str) -> Signal:
     return value
 
 
-def with_bug(module: str, text: str, replacement: str) -> ModuleType:
-    """The module with `text`, which must stand in its source exactly once, replaced."""
+def copy_of(module: str, text: str = "", replacement: str = "") -> ModuleType:
+    """The module executed anew, with `text`, which must stand in its source exactly once, replaced."""
     source = Path(importlib.import_module(module).__file__ or "").read_text()
-    if source.count(text) != 1:
+    if text and source.count(text) != 1:
         raise ValueError(f"{module}: {text!r} stands {source.count(text)} times in the source: must be once")
-    changed = ModuleType(module)
-    changed.__file__ = module
-    exec(compile(source.replace(text, replacement), f"{module} with a bug", "exec"), changed.__dict__)
-    return changed
+    copy = ModuleType(module)
+    copy.__file__ = module
+    changed = source.replace(text, replacement) if text else source
+    exec(compile(changed, f"copy of {module}", "exec"), copy.__dict__)
+    return copy
 
 
 def _tools(folder: Path) -> dict[str, str]:
@@ -97,6 +100,13 @@ def _tools(folder: Path) -> dict[str, str]:
     return os.environ | {"PATH": os.pathsep.join((str(folder.resolve()), str(scripts), os.environ["PATH"]))}
 
 
+@cache
+def _warm_up() -> None:
+    """Yosys once, outside a proof's time limit: its first call on a machine compiles it, which may take minutes."""
+    command = [str(Path(sysconfig.get_path("scripts")) / TOOLS["yosys"]), "-V"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def _script(proof: Proof) -> str:
     mode = "prove" if proof.unbounded else "bmc"
     return (
@@ -107,11 +117,12 @@ def _script(proof: Proof) -> str:
 
 def run(proof: Proof, *, namespace: ModuleType | None = None, label: str = "") -> Outcome:
     """Prove `proof` of its module, or of `namespace` instead; files are left in build/prove/<name><label>/."""
+    _warm_up()
     folder = FOLDER / f"{proof.name}{label}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    harness = proof.harness(namespace or importlib.import_module(proof.module))
-    (folder / "design.il").write_text(rtlil.convert(harness, name="top", emit_src=False))
+    harness = proof.harness(namespace or copy_of(proof.module))
+    (folder / "design.il").write_text(rtlil.convert(harness, name="top"))
     (folder / "proof.sby").write_text(_script(proof))
     start = time.monotonic()
     command = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "yowasp-sby"), "-f", "-d", "run", "proof.sby"]

@@ -5,7 +5,7 @@ import pytest
 
 from rtl.prove.__main__ import main
 from rtl.prove.catalogue import PROOFS
-from rtl.prove.proof import Proof, run, with_bug
+from rtl.prove.proof import Proof, copy_of, run
 
 BUGS = [(proof, number) for proof in PROOFS for number in range(len(proof.bugs))]
 
@@ -20,7 +20,7 @@ def test_it_holds(proof):
 @pytest.mark.long
 @pytest.mark.parametrize("proof, number", BUGS, ids=[f"{proof.name}-{number}" for proof, number in BUGS])
 def test_it_fails_with_a_bug(proof, number):
-    outcome = run(proof, namespace=with_bug(proof.module, *proof.bugs[number]), label=f"_bug_{number}")
+    outcome = run(proof, namespace=copy_of(proof.module, *proof.bugs[number]), label=f"_bug_{number}")
     # UNKNOWN: no counterexample within `depth` cycles after reset, but the induction does not go through any more
     assert outcome.status in ("FAIL", "UNKNOWN"), f"{proof.bugs[number]} was not found: {outcome.log[-2000:]}"
 
@@ -32,9 +32,9 @@ def test_names_are_unique():
 def test_a_bug_must_be_there_to_be_planted():
     for proof in PROOFS:
         for text, replacement in proof.bugs:
-            with_bug(proof.module, text, replacement)
+            copy_of(proof.module, text, replacement)
     with pytest.raises(ValueError, match="stands 0 times"):
-        with_bug(PROOFS[0].module, "no such text", "")
+        copy_of(PROOFS[0].module, "no such text", "")
 
 
 def test_a_proof_that_cannot_fail_is_refused():

@@ -1,0 +1,81 @@
+# amaranth: UnusedElaboratable=no
+"""The burst splitter: all units of all runs, once, in order, in bursts that are held and cross no 256-byte boundary."""
+
+from amaranth.hdl import Assert, Assume, Signal
+from amaranth.lib.wiring import In
+
+from rtl.interfaces import BURST_BEATS
+from rtl.prove.opened import opened
+from rtl.prove.proof import Proof
+from rtl.prove.streams import StreamHarness, holds
+from rtl.transfer import BurstRequest, Contiguous
+
+BURST_BYTES = 16 * BURST_BEATS
+
+
+class SplitterHarness(StreamHarness):
+    """Walks the units of the job in hand beside the splitter; `due` is the address of the next one."""
+
+    def __init__(self, space):
+        self._signals = opened(space)
+        self._dut = space.BurstSplitter()
+        super().__init__({"valid": In(1), "job": In(Contiguous), "ready": In(1)})
+
+    def elaborate(self, platform):
+        m, dut = self.begin(), self._dut
+        m.submodules.dut = dut.elaborate(platform)
+        m.d.comb += [dut.i.valid.eq(self.valid), dut.i.payload.eq(self.job), dut.o.ready.eq(self.ready)]
+        legal = (self.job.units != 0) & (self.job.count != 0) & (self.job.address[:4] == 0) & (self.job.stride[:4] == 0)
+        m.d.comb += Assume(~self.valid | legal)
+        holds(m, Assert, self.started, dut.o.valid, dut.o.ready, dut.o.payload.as_value(), "o")
+        job, busy, due, run = Signal(Contiguous), Signal(), Signal(33), Signal(33)
+        units, runs = Signal(32), Signal(16)  # still to ask for: in this run, and runs with this one
+        with m.If(dut.i.valid & dut.i.ready):
+            m.d.sync += [
+                busy.eq(1), job.eq(self.job), units.eq(self.job.units), runs.eq(self.job.count),
+                due.eq(self.job.address), run.eq(self.job.address),
+            ]
+        with m.If(dut.o.valid & dut.o.ready):
+            self._burst(m, BurstRequest(dut.o.payload), job, busy, due, run, units, runs)
+        m.d.comb += [Assert(dut.i.ready == ~busy), Assert(dut.o.valid == busy)]
+        with m.If(busy):
+            self._belongs(m, job, due, run, units, runs)
+        return m
+
+    def _burst(self, m, burst, job, busy, due, run, units, runs) -> None:
+        beats = burst.length + 1
+        m.d.comb += [
+            Assert(burst.address == due),
+            Assert(burst.number == job.number),
+            Assert(beats <= units),
+            Assert(burst.address[:8] + 16 * beats <= BURST_BYTES),
+            Assert((beats == units) | (burst.address[:8] + 16 * beats == BURST_BYTES)),  # as long as can be
+        ]
+        m.d.sync += [due.eq(due + 16 * beats), units.eq(units - beats)]
+        with m.If(beats == units):
+            m.d.sync += [due.eq(run + job.stride), run.eq(run + job.stride), units.eq(job.units), runs.eq(runs - 1)]
+            m.d.sync += busy.eq(runs != 1)
+
+    def _belongs(self, m, job, due, run, units, runs) -> None:
+        """What the splitter keeps is what the walk keeps."""
+        pairs = {
+            "address": due, "run": run, "units": units, "remaining": runs,
+            "stride": job.stride, "number": job.number, "run_units": job.units,
+        }
+        m.d.comb += [Assert(self._signals[name] == value) for name, value in pairs.items()]
+        m.d.comb += Assert((units != 0) & (runs != 0) & (job.units != 0) & (due[:4] == 0) & (job.stride[:4] == 0))
+        m.d.comb += Assert(run[:4] == 0)
+
+
+PROOFS = (
+    Proof(
+        name="burst_splitter", module="rtl.transfer", harness=lambda space: SplitterHarness(space), depth=2,
+        claim="every unit of every run is in one burst, in order, held, and no burst crosses 256 bytes",
+        bugs=(
+            ("with m.Elif(busy & self.o.ready):", "with m.Elif(busy):"),
+            ("to_boundary.eq(BURST_BEATS - address[4:8])", "to_boundary.eq(BURST_BEATS)"),
+            ("busy.eq(remaining != 1)", "busy.eq(remaining != 0)"),
+            ("self.i.ready.eq(~busy)", "self.i.ready.eq(1)"),
+        ),
+    ),
+)
