@@ -58,6 +58,9 @@ class Board:
         self._host.open()
         self.memory_bytes, self.clock_hz, self.name = self._host.read_board()
         self.config = self._read_config()
+        if self._status()["busy"]:  # a program of a session before this one
+            self._host.write_register("CONTROL", registers.pack("CONTROL", soft_reset=1))
+            self._wait()
 
     def _read_config(self) -> EngineConfig:
         found = {name: self._host.read_register(name) for name in IDENTIFICATION}
@@ -114,7 +117,10 @@ class Board:
         host, source = self._host, compiled.placements[compiled.network.input]
         host.write_memory(self._data_base + source.offset, compiled.pack_input(x))
         host.write_register("CONTROL", registers.pack("CONTROL", start=1))
-        self._wait()
+        status = self._wait()
+        if status["error"]:
+            told = registers.ERRORS.get(status["error"], "unknown")
+            raise LinkError(f"the engine stopped at command {status['error_command']}: {told}")
         data = bytearray(compiled.data_size)
         for name in names:
             where = compiled.placements[name]
@@ -124,18 +130,17 @@ class Board:
         counters = {name.removeprefix("COUNT_").lower(): host.read_register(name) for name in COUNTERS}
         return BoardRun(tensors, counters["cycles"], counters)
 
-    def _wait(self) -> None:
-        """Until the program has ended."""
+    def _status(self) -> dict[str, int]:
+        return registers.unpack("STATUS", self._host.read_register("STATUS"))
+
+    def _wait(self) -> dict[str, int]:
+        """Until the program has ended; its status."""
         end = self._host.now() + RUN_SECONDS
-        while True:
-            status = registers.unpack("STATUS", self._host.read_register("STATUS"))
-            if status["error"]:
-                told = registers.ERRORS.get(status["error"], "unknown")
-                raise LinkError(f"the engine stopped at command {status['error_command']}: {told}")
+        while self._host.now() <= end:
+            status = self._status()
             if status["done"] and not status["busy"]:
-                return
-            if self._host.now() > end:
-                raise LinkError(f"the engine has not finished after {RUN_SECONDS:.0f} s")
+                return status
+        raise LinkError(f"the engine has not finished after {RUN_SECONDS:.0f} s")
 
     def _again(self, action: Callable[[], Result]) -> Result:
         """The action's result; after a reset of the board everything is loaded again first."""
