@@ -69,7 +69,7 @@ class Board:
                             f"{found['VERSION']:#x}: must be {registers.MAGIC:#x}, major {registers.VERSION_MAJOR}")
         shape, units = registers.unpack("ARRAY", found["ARRAY"]), registers.unpack("UNITS", found["UNITS"])
         sizes = {name.lower(): found[name] for name in IDENTIFICATION if name.lower() in EngineConfig.__annotations__}
-        return EngineConfig(name=f"board {self.name}", **shape, **units, **sizes)
+        return EngineConfig(name=f"board-{self.name}", **shape, **units, **sizes)
 
     def load(self, compiled: CompiledNetwork, progress: Progress | None = None) -> None:
         """Write program, weights and parameters; WesnpuError when they and the tensors do not fit the memory."""
