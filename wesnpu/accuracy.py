@@ -26,9 +26,10 @@ from wesnpu.errors import one_line
 
 STATE, DOCS = Path("build/accuracy"), Path("docs")
 BY_BITS = (
-    "layerwise", "pow2-channel+sum+bc", "wes", "wes+bc", "auto", "wes+ecr-steps+bc", "channelwise", "channelwise+bc",
+    "layerwise", "pow2-channel+sum+bc", "wes", "wes+bc", "auto", "channelwise", "channelwise+bc",
+    "channelwise+ecr-steps+bc",
 )
-BY_LAYER = ("wes", "auto", "wes+ecr-steps+bc", "channelwise")
+BY_LAYER = ("wes", "auto", "channelwise", "channelwise+ecr-steps+bc")
 BY_STRENGTH = ("layerwise", "wes", "channelwise", "auto")
 Tables = list[tuple[Subject, float | None, list[Row]]]
 
