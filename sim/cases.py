@@ -159,6 +159,7 @@ CASES: dict[str, Case] = {
     "edges": Case("edge shapes by name: sizes 1, K > H, SAME padding, tiles, limits of every field", edge_shapes("")),
     "tiled": Case("layers larger than the scratchpad", edge_shapes("tiles")),
     "repeating": Case("layers far larger than the memories: every counter reaches its upper bits", large_numbers),
+    "ties": Case("residual sums as close to a tie as they can be", edge_shapes("residual_ties")),
     "split": Case("layers in tiles of columns and sums made in pieces, in little memory", split, 24),
     "stalls": Case("the same networks under every stall pattern", stalls, 8),
     "programs": Case("programs one after the other without reset, empty, started while busy", programs.run, 20),

@@ -1,5 +1,7 @@
 """The generated Verilog against golden: random layers, edge shapes, programs, errors, every preset."""
 
+import dataclasses
+
 import pytest
 
 from compiler.config import PRESETS, EngineConfig, preset
@@ -76,4 +78,15 @@ def test_random_configurations(seed):
     config = random_configuration(seed)
     assert run("mixed", config, seed=seed, count=24, initial=seed).programs == 24
     assert run("edges", config, seed=seed).programs > 0
+    assert run("split", config, seed=seed, count=8).programs == 8
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(20, 26))
+def test_random_configurations_with_little_memory(seed):
+    """The compiler cuts most layers into tiles and pieces."""
+    small = {"scratchpad_words": 256 << seed % 3, "weight_rows": 16 << seed % 4, "parameter_rows": 4 << seed % 3}
+    config = dataclasses.replace(random_configuration(seed), **small)
+    assert run("mixed", config, seed=seed, count=16, initial=seed).programs == 16
     assert run("split", config, seed=seed, count=8).programs == 8

@@ -1,6 +1,6 @@
 """`python -m sim.mutations [NAME ...]`: plants every bug in a copy of rtl/, builds it, and runs the bench that must
-catch it. Fails when one survives or when a report does not name layer, channel, row, column and stage, or the AXI rule
-that was broken."""
+catch it. Fails when one survives or when a report does not name layer, channel, row, column and stage, the AXI rule
+that was broken, or the error that a command must end with."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ from sim.mutations.catalogue import MUTATIONS, Mutation
 from sim.runner import run_case
 
 ROOMS = ("rtl", "compiler", "golden")
-PLACE = re.compile(r"layer \S+ channel \d+ row \d+ column \d+ stage \w+|AXI: [A-Z]+ ")
+PLACE = re.compile(r"layer \S+ channel \d+ row \d+ column \d+ stage \w+|AXI: [A-Z]+ |must be [A-Z]+ at command \d+")
 GENERATE = """
 import sys
 from pathlib import Path
@@ -30,7 +30,8 @@ print(generate(preset(sys.argv[1]), Path(sys.argv[2]), trace=True))
 
 @dataclass(frozen=True)
 class Verdict:
-    """caught: the bench failed; placed: its report names layer, channel, row, column and stage, or the AXI rule."""
+    """caught: the bench failed; placed: its report names layer, channel, row, column and stage, the AXI rule, or the
+    error and command."""
 
     caught: bool
     placed: bool
