@@ -1,10 +1,13 @@
 """The mutation run: its mutants, its judgement, its command line."""
 
+import itertools
+
 import pytest
 
 from sim.mutate.__main__ import main
 from sim.mutate.netlist import MOST, Mutant
 from sim.mutate.run import Verdict, _read
+from sim.mutate.void import is_void, read_cells
 
 COMMAND = (
     r"mutate -mode inv -module \wesnpu_engine_compute -cell $x$1 -port \D -portbit 3 -ctrlbit 1 "
@@ -28,6 +31,40 @@ def test_a_mutant_that_stops_the_simulator_is_the_one_begun_and_not_decided(tmp_
         '{"selector": 5, "begun": true}\n'
     )
     assert _read(results) == ({3: Verdict("chain 0", "x")}, 5)
+
+
+NETLIST = r"""
+module \m
+  cell $eq $eq$e.v:1$2
+    parameter \A_SIGNED 0
+    parameter \B_SIGNED 0
+    connect \A \x
+    connect \B 4'1110
+    connect \Y $y
+  end
+  cell $reduce_or \any
+    parameter \A_SIGNED 0
+    connect \A { \a \b }
+    connect \Y \c
+  end
+end
+"""
+
+
+def test_a_bit_that_an_unequal_control_bit_inverts_is_no_mutant():
+    """x == 14 by brute force: a bit inverted where another one is 0 or 1."""
+    cell = read_cells(NETLIST)["m", "$eq$e.v:1$2"]
+    for mode, control, bit in itertools.product(("cnot0", "cnot1"), range(4), range(4)):
+        if control != bit:
+            inverted = [x ^ ((x >> control & 1 == int(mode[-1])) << bit) for x in range(16)]
+            same = all((x == 14) == (y == 14) for x, y in zip(range(16), inverted, strict=True))
+            assert is_void(cell, mode, "A", control) == same, (mode, control, bit)
+    assert not is_void(cell, "inv", "A", 0)
+
+
+def test_a_bit_under_an_or_with_a_control_bit_of_1_is_no_mutant():
+    cell = read_cells(NETLIST)["m", "any"]
+    assert is_void(cell, "cnot1", "A", 1) and not is_void(cell, "cnot0", "A", 1)
 
 
 @pytest.mark.parametrize(

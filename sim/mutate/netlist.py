@@ -1,6 +1,7 @@
 """One netlist with all mutants: yosys draws them on the compute path, an added input `mutsel` chooses one (0: none)."""
 
 import hashlib
+import inspect
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ from golden.errors import WesnpuError
 from rtl.check_verilog import RUN_YOSYS
 from sim import build as simulator
 from sim.build import BENCH_SOURCES, CACHE, Build, bench_configuration, build_sources, engine_verilog, locked
+from sim.mutate.void import Cell, is_void, read_cells
 
 # By pixels. Small memories and tiles, yet every unit; with 2 pixels results are requantized in two turns.
 CONFIGS = {
@@ -31,7 +33,7 @@ COMPUTE_PATH = (
 )
 SELECTOR_BITS = 12
 MOST = (1 << SELECTOR_BITS) - 1
-SPARE = 40  # drawn in addition, in place of mutants that are not of logic
+SPARE = 40  # drawn in addition, in place of mutants that are not of logic or change nothing
 # Nothing that cannot matter is left to mutate: constants, unused bits and dead logic go, across modules too, and the
 # write ports of the slices of a word become one.
 CLEAN = "\n".join((
@@ -76,6 +78,12 @@ class Mutant:
         clock = self.option("port").lower() in ("clk", "rd_clk", "wr_clk") or self.option("wire") == "clk"
         return clock or self.option("cell").startswith("$meminit")
 
+    def is_void(self, cells: dict[tuple[str, str], Cell]) -> bool:
+        """Whether its cell computes the same with it (sim.mutate.void)."""
+        cell = cells.get((self.option("module"), self.option("cell")))
+        control = int(self.option("ctrlbit") or 0)
+        return cell is not None and is_void(cell, self.option("mode"), self.option("port"), control)
+
 
 def _yosys(folder: Path, script: str) -> None:
     (folder / "script.ys").write_text(script)
@@ -93,7 +101,8 @@ def draw(folder: Path, verilog: str, count: int, seed: int) -> list[Mutant]:
         f"select -set path {' '.join(COMPUTE_PATH)}\nmutate -list {count + SPARE} -seed {seed} -o list.txt @path\n"
     ))
     drawn = [Mutant(0, line) for line in (folder / "list.txt").read_text().splitlines() if line.startswith("mutate ")]
-    kept = [one.command for one in drawn if not one.is_static][:count]
+    cells = read_cells((folder / "base.il").read_text())
+    kept = [one.command for one in drawn if not one.is_static and not one.is_void(cells)][:count]
     if len(kept) < count:
         raise WesnpuError(f"--count = {count}: yosys drew only {len(kept)} mutants")
     return [Mutant(selector, command) for selector, command in enumerate(kept, 1)]
@@ -111,7 +120,8 @@ def plant(folder: Path, mutants: list[Mutant]) -> Path:
 def mutant_build(config: EngineConfig, count: int, seed: int) -> tuple[list[Mutant], Build]:
     """The mutants and the one simulator that holds them all; both cached by content."""
     verilog = engine_verilog(config).read_text()
-    text = f"{Path(__file__).read_text()}{verilog}{simulator.tool_versions()}{count} {seed}"
+    drawing = Path(__file__).read_text() + Path(inspect.getfile(Cell)).read_text()
+    text = f"{drawing}{verilog}{simulator.tool_versions()}{count} {seed}"
     folder = CACHE / f"mutants-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     kept = folder / "mutants.json"
     with locked(folder):
