@@ -86,7 +86,9 @@ def test_random_configurations(seed):
 @pytest.mark.parametrize("seed", range(20, 26))
 def test_random_configurations_with_little_memory(seed):
     """The compiler cuts most layers into tiles and pieces."""
-    small = {"scratchpad_words": 256 << seed % 3, "weight_rows": 16 << seed % 4, "parameter_rows": 4 << seed % 3}
-    config = dataclasses.replace(random_configuration(seed), **small)
+    config = dataclasses.replace(
+        random_configuration(seed), name=f"little{seed}", scratchpad_words=256 << seed % 3,
+        weight_rows=16 << seed % 4, parameter_rows=4 << seed % 3,
+    )
     assert run("mixed", config, seed=seed, count=16, initial=seed).programs == 16
     assert run("split", config, seed=seed, count=8).programs == 8
