@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compiler.config import ROW_BANKS, EngineConfig
+from compiler.config import EngineConfig
 from compiler.encode import Command
 from compiler.encoding import Unit
 from compiler.footprint import WINDOWED, slot_offsets
@@ -16,7 +16,7 @@ def rows_apart(offsets: np.ndarray, config: EngineConfig) -> bool:
     """
     for left in range(config.pixels):
         for word in range(config.pixels):
-            banks = (offsets + left + word) // config.pixels % ROW_BANKS
+            banks = (offsets + left + word) // config.pixels % config.row_banks
             if np.unique(banks).size < banks.size:
                 return False
     return True

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, fields
 
 WORD_BYTES = 16  # one scratchpad word: 16 channels of one pixel, for every configuration
-ROW_BANKS = 8  # consecutive words of one column parity lie in consecutive banks
+WINDOW_BANKS = 8  # per column parity, so that the rows of a window can lie in different banks
 
 
 def _is_power_of_two(value: int) -> bool:
@@ -21,8 +21,14 @@ class EngineConfig:
     scratchpad_words: 16-byte words of activation memory, a power of two, 8 * pixels * 2 .. 65536.
     weight_rows: rows of lanes * taps bytes in the weight ring, a power of two, 16 .. 65536.
     parameter_rows: rows of `lanes` (bias, shift) pairs, a power of two, 4 .. 65536.
-    window_kernel: largest kernel of the window unit, 3 or 5.  bus_bytes: AXI data width, 8 or 16 bytes.
-    guard_bits: G of Eq. 3, 5 or 7.  queue_units: 16-byte command units buffered per unit, a power of two, 8 .. 256.
+    window_kernel: largest kernel of the window unit, 3 or 5; 1: no window unit, so no WINDOW and GATHER commands and
+    one scratchpad bank per pixel.  bus_bytes: AXI data width, 8 or 16 bytes.
+    guard_bits: G of Eq. 3, 5 or 7.  queue_units: 16-byte command units buffered per unit, a power of two, 8 .. 256;
+    0 (with window_kernel 1 and pixels 1): none; commands start strictly in program order, LOAD, WEIGHTS and STORE are
+    one unit, and COMPUTE runs one command at a time.
+    size_bits, address_bits: bits of sizes (rows, columns, strides, scratchpad addresses) and of byte addresses and
+    strides that a command may use, 9 .. 16 and 16 .. 32; below 16 and 32 only without queues.
+    counters: 1: all cycle counters; 0: only that of all cycles.
     """
 
     name: str
@@ -37,6 +43,9 @@ class EngineConfig:
     bus_bytes: int = 16
     guard_bits: int = 7
     queue_units: int = 32
+    size_bits: int = 16
+    address_bits: int = 32
+    counters: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9_ .-]+", self.name):
@@ -48,9 +57,12 @@ class EngineConfig:
             "pixels": (1, 2, 4),
             "lanes": (2, 4, 8, 16),
             "taps": (4, 8, 16),
-            "window_kernel": (3, 5),
+            "window_kernel": (1, 3, 5),
             "bus_bytes": (8, 16),
             "guard_bits": (5, 7),
+            "size_bits": tuple(range(9, 17)) if self.in_order else (16,),
+            "address_bits": tuple(range(16, 33)) if self.in_order else (32,),
+            "counters": (0, 1),
         }
         for name, allowed in legal.items():
             if getattr(self, name) not in allowed:
@@ -63,8 +75,20 @@ class EngineConfig:
         }
         for name, (low, high) in sizes.items():
             value = getattr(self, name)
+            if name == "queue_units" and value == 0:
+                continue
             if not _is_power_of_two(value) or not low <= value <= high:
                 raise ValueError(f"EngineConfig.{name} = {value!r} must be a power of two in {low}..{high}")
+        if self.in_order and (self.window_kernel > 1 or self.pixels > 1):
+            raise ValueError(
+                f"EngineConfig.queue_units = 0 goes with window_kernel = 1 and pixels = 1, "
+                f"not {self.window_kernel} and {self.pixels}"
+            )
+        if self.scratchpad_words >= 1 << self.size_bits and self.size_bits < 16:
+            raise ValueError(
+                f"EngineConfig.scratchpad_words = {self.scratchpad_words} must be less than 2^size_bits = "
+                f"{1 << self.size_bits}, so that a word beyond them has an address"
+            )
         if self.requant_lanes < 1 or self.results % self.requant_lanes:
             raise ValueError(
                 f"EngineConfig.requant_lanes = {self.requant_lanes} must divide pixels * lanes = {self.results}"
@@ -82,8 +106,23 @@ class EngineConfig:
 
     @property
     def banks(self) -> int:
-        """Scratchpad banks: bank = word address mod (8 * pixels)."""
-        return ROW_BANKS * self.pixels
+        """Scratchpad banks: bank = word address mod (row_banks * pixels)."""
+        return self.row_banks * self.pixels
+
+    @property
+    def row_banks(self) -> int:
+        """Scratchpad banks of one column parity: consecutive words of it lie in consecutive banks."""
+        return WINDOW_BANKS if self.window_kernel > 1 else 1
+
+    @property
+    def in_order(self) -> bool:
+        """Whether commands start strictly in program order, without queues."""
+        return self.queue_units == 0
+
+    @property
+    def gathers(self) -> bool:
+        """Whether GATHER commands are legal: four lanes and a window."""
+        return self.lanes >= 4 and self.window_kernel > 1
 
     @property
     def weight_row_bytes(self) -> int:
@@ -118,13 +157,16 @@ PRESETS: dict[str, EngineConfig] = {
             lanes=2,
             taps=4,
             requant_lanes=1,
-            scratchpad_words=_kib(32),
-            weight_rows=1024,
+            scratchpad_words=_kib(4),
+            weight_rows=512,
             parameter_rows=256,
-            window_kernel=3,
+            window_kernel=1,
             bus_bytes=8,
             guard_bits=5,
-            queue_units=8,
+            queue_units=0,
+            size_bits=10,
+            address_bits=24,
+            counters=0,
         ),
         EngineConfig(
             name="small",
@@ -156,6 +198,20 @@ PRESETS: dict[str, EngineConfig] = {
             scratchpad_words=_kib(256),
             weight_rows=2048,
             parameter_rows=512,
+        ),
+        EngineConfig(
+            name="micro",
+            pixels=1,
+            lanes=2,
+            taps=4,
+            requant_lanes=1,
+            scratchpad_words=_kib(32),
+            weight_rows=1024,
+            parameter_rows=256,
+            window_kernel=3,
+            bus_bytes=8,
+            guard_bits=5,
+            queue_units=8,
         ),
     )
 }

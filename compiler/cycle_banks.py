@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from compiler.config import ROW_BANKS, WORD_BYTES, EngineConfig
+from compiler.config import WORD_BYTES, EngineConfig
 from compiler.cycle_rows import WINDOWED, RowCycles, result_column, row_cycles, window_feeds
 from compiler.encoding import Mode
 
@@ -27,7 +27,7 @@ class ArrayAccesses:
 
     def __init__(self, config: EngineConfig, drain: int):
         self._config, self._drain = config, drain
-        self._banks = ROW_BANKS * config.pixels
+        self._banks = config.banks
         self._runs: deque[_Run] = deque(maxlen=REMEMBERED)
 
     def add(self, start: int, fields: dict[str, int]) -> None:

@@ -4,7 +4,7 @@ A program is a sequence of commands in external memory, each a whole number of 1
 words; docs/engine.md says what they mean. A field lies in word `word`, bits `low` .. `low + width - 1`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 COMMANDS_MAX = 65535  # per unit and program
@@ -139,6 +139,28 @@ FIELDS: dict[Unit, tuple[Field, ...]] = {
     Unit.STORE: STORE,
     Unit.END: END,
 }
+
+
+_NOT_SIZES = {
+    "wait_load", "wait_weights", "wait_compute", "wait_store", "residual_multiplier", "multiplier", "layer",
+    "weight_row", "parameter_row", "row",
+}
+ADDRESSES = ("address", "external_block_stride")
+
+
+def is_size(field: Field) -> bool:
+    """Whether a field holds a size or a scratchpad address, which `size_bits` of an engine limits."""
+    return field.name == "length" or (field.width == 16 and field.name not in _NOT_SIZES)
+
+
+def used_range(field: Field, *, size_bits: int, address_bits: int) -> tuple[int, int]:
+    """Smallest and largest value of a field that an engine with these limits takes."""
+    width = field.width
+    if is_size(field) and size_bits < 16:
+        width = size_bits
+    if field.name in ADDRESSES:
+        width = address_bits
+    return replace(field, width=width).range
 
 
 def length_units(unit: Unit) -> int:

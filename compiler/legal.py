@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encode import Command
-from compiler.encoding import Mode, Unit
+from compiler.encoding import FIELDS, Mode, Unit, is_size, used_range
 from compiler.footprint import WINDOWED
 
 Fields = dict[str, int]
@@ -27,9 +27,17 @@ def illegal_fields(command: Command, config: EngineConfig) -> list[str]:
     fields = command.fields
     rules = [(name, fields[name] >= 1, "1 or more") for name in AT_LEAST_ONE[command.unit]]
     rules += [(name, fields[name] % WORD_BYTES == 0, "a multiple of 16") for name in ALIGNED if name in fields]
+    rules += _size_rules(command.unit, fields, config)
     if command.unit == Unit.COMPUTE:
         rules += [*_array_rules(fields, config), *_chain_rules(fields, config), *_requantizer_rules(fields)]
     return [f"{name} = {fields[name]} must be {allowed}" for name, legal, allowed in rules if not legal]
+
+
+def _size_rules(unit: Unit, fields: Fields, config: EngineConfig) -> Iterator[tuple[str, bool, str]]:
+    for field in FIELDS[unit]:
+        if is_size(field) and field.name in fields:
+            low, high = used_range(field, size_bits=config.size_bits, address_bits=config.address_bits)
+            yield field.name, low <= fields[field.name] <= high, f"in {low}..{high}"
 
 
 def _array_rules(fields: Fields, config: EngineConfig) -> Iterator[tuple[str, bool, str]]:
@@ -42,6 +50,7 @@ def _array_rules(fields: Fields, config: EngineConfig) -> Iterator[tuple[str, bo
         largest = config.window_kernel if mode == Mode.WINDOW else 3
         yield "grid", fields["grid"] in (3, largest), " or ".join(str(size) for size in sorted({3, largest}))
         yield "passes", fields["passes"] >= 1, "1 or more"
+        yield "mode", config.window_kernel > 1, "DENSE or SEQUENTIAL: the engine has no window unit"
         yield "mode", mode == Mode.WINDOW or config.lanes >= GATHER_LANES_MIN, "another: GATHER needs 4 lanes"
         return
     yield "kernel_height", fields["kernel_height"] >= 1, "1 or more"

@@ -7,7 +7,7 @@ import numpy as np
 
 from compiler.config import EngineConfig
 from compiler.encoding import Mode
-from compiler.layout import CHANNELS_PER_BLOCK, PACKED_CHANNELS, blocks_of
+from compiler.layout import CHANNELS_PER_BLOCK, blocks_of
 from golden.errors import WesnpuError
 from golden.layer import ConvLayer
 from golden.requantize import ShiftScaler
@@ -213,7 +213,7 @@ def map_layer(layer: ConvLayer, config: EngineConfig, *, output_size: tuple[int,
         mode = Mode.SEQUENTIAL
         if 1 < max(kh, kw) <= config.window_kernel and not _all_equal(layer.weight):
             mode, grid = Mode.WINDOW, 3 if max(kh, kw) <= 3 else 5
-    elif packed_input and config.lanes >= PACKED_CHANNELS and 1 < max(kh, kw) <= GATHER_GRID:
+    elif packed_input and config.gathers and 1 < max(kh, kw) <= GATHER_GRID:
         mode, grid = Mode.GATHER, GATHER_GRID
     taps = grid * grid * (inputs if mode == Mode.GATHER else 1)
     return Mapping(

@@ -15,6 +15,7 @@ from compiler.item import Traced
 from compiler.layout import Placement, aligned, blocks_of
 from compiler.planner import Planner
 from compiler.schedule import WAIT_FIELDS, Tokens, hoist
+from compiler.sizes import check_sizes
 from compiler.split import SplitPlan
 from golden.errors import WesnpuError
 from golden.network import Network
@@ -92,6 +93,7 @@ def compile_network(
     sizes = {"scratchpad": config.scratchpad_words, "weights": config.weight_rows, "parameters": config.parameter_rows}
     sizes |= {f"tensor {name}": blocks_of(p.channels) * p.height for name, p in placements.items()}
     tokens = Tokens(sizes)
+    check_sizes(network, config, emitter.items)
     program = b"".join(encode(item.unit, item.fields | tokens.waits(item)) for item in order)
     program += encode(Unit.END, {})
     image = bytes(emitter.loader.image)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from compiler.config import ROW_BANKS, EngineConfig
+from compiler.config import EngineConfig
 from compiler.encoding import ROW_OFFSETS
 
 
@@ -67,7 +67,7 @@ def conflict_free(pitch: int, slots: int, grid: int, height: int, config: Engine
     for start in starts:
         offsets = [row % slots * pitch for row in range(start, start + min(grid, height))]
         for left in range(2 * config.pixels - 1):  # left columns and parities; `pixels` further all banks move by one
-            banks = [(left + offset) // config.pixels % ROW_BANKS for offset in offsets]
+            banks = [(left + offset) // config.pixels % config.row_banks for offset in offsets]
             if len(set(banks)) < len(banks):
                 return False
     return True

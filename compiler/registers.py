@@ -6,7 +6,7 @@ from enum import Enum, IntEnum
 from compiler.config import EngineConfig
 
 MAGIC = int.from_bytes(b"WESN", "little")
-VERSION_MAJOR, VERSION_MINOR = 1, 0
+VERSION_MAJOR, VERSION_MINOR = 1, 1
 ADDRESS_BITS = 12  # the register file takes 4 KB
 
 
@@ -166,6 +166,16 @@ def _regions() -> list[Register]:
     return registers
 
 
+def _limits() -> list[Register]:
+    fields = (
+        Field(name="size_bits", low=0, width=8, doc="bits of sizes and scratchpad addresses that commands may use"),
+        Field(name="address_bits", low=8, width=8, doc="bits of byte addresses; those above read 0 in 0x30 .. 0x40"),
+        Field(name="counters", low=16, width=1, doc="1: all counters, 0: COUNT_CYCLES only, the others read 0"),
+    )
+    doc = "What small engines leave out."
+    return [Register(name="LIMITS", offset=0x48, access=Access.READ_ONLY, doc=doc, fields=fields)]
+
+
 def _counters() -> list[Register]:
     docs = {
         "CYCLES": "Cycles since start; the sum of the eight causes.",
@@ -181,7 +191,7 @@ def _counters() -> list[Register]:
     ]
 
 
-REGISTERS: tuple[Register, ...] = tuple(_identification() + _operation() + _regions() + _counters())
+REGISTERS: tuple[Register, ...] = tuple(_identification() + _operation() + _regions() + _limits() + _counters())
 
 #: Byte offsets by register name.
 Offset = IntEnum("Offset", {one.name: one.offset for one in REGISTERS})  # type: ignore[misc]
@@ -228,4 +238,7 @@ def identification(config: EngineConfig) -> dict[str, int]:
         "WEIGHT_ROWS": config.weight_rows,
         "PARAMETER_ROWS": config.parameter_rows,
         "QUEUE_UNITS": config.queue_units,
+        "LIMITS": pack(
+            "LIMITS", size_bits=config.size_bits, address_bits=config.address_bits, counters=config.counters
+        ),
     }

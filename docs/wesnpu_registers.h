@@ -104,6 +104,15 @@
 /* Longest wait for the bus without any progress on it, in cycles; 0 waits for ever. (read, write) */
 #define WESNPU_TIMEOUT 0x044u
 
+/* What small engines leave out. (read only) */
+#define WESNPU_LIMITS 0x048u
+#define WESNPU_LIMITS_SIZE_BITS_SHIFT 0u
+#define WESNPU_LIMITS_SIZE_BITS_MASK 0x000000ffu
+#define WESNPU_LIMITS_ADDRESS_BITS_SHIFT 8u
+#define WESNPU_LIMITS_ADDRESS_BITS_MASK 0x0000ff00u
+#define WESNPU_LIMITS_COUNTERS_SHIFT 16u
+#define WESNPU_LIMITS_COUNTERS_MASK 0x00010000u
+
 /* Cycles since start; the sum of the eight causes. (read only) */
 #define WESNPU_COUNT_CYCLES 0x080u
 

@@ -6,7 +6,8 @@ from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.encoding import FIELDS, Unit, length_units
+from compiler.config import EngineConfig
+from compiler.encoding import ADDRESSES, FIELDS, Field, Unit, length_units, used_range
 from rtl.interfaces import BEAT_BITS
 
 NUMBER_BITS = 16  # commands are numbered from 0 in program order; the number is reported with an error
@@ -19,14 +20,35 @@ class CommandUnit(data.Struct):
     number: unsigned(NUMBER_BITS)
 
 
-def fields(unit: Unit, bits) -> SimpleNamespace:
-    """Views of every field of a `unit` command in the value `bits`, by name."""
+def fields(unit: Unit, bits, config: EngineConfig | None = None) -> SimpleNamespace:
+    """Views of every field of a `unit` command in the value `bits`, by name; with `config` as wide as it uses them."""
     views = {}
     for field in FIELDS[unit]:
         start = field.word * 32 + field.low
-        view = bits[start : start + field.width]
+        view = bits[start : start + (used_width(field, config) if config else field.width)]
         views[field.name] = view.as_signed() if field.signed else view
     return SimpleNamespace(**views)
+
+
+def used_width(field: Field, config: EngineConfig) -> int:
+    """Bits of a field that an engine looks at."""
+    low, high = used_range(field, size_bits=config.size_bits, address_bits=config.address_bits)
+    return (high - low).bit_length()
+
+
+def too_large(unit: Unit, index: int, beat, config: EngineConfig) -> SimpleNamespace:
+    """`size`, `address`: whether unit `index` of a command has a size or an address beyond what the engine uses."""
+    found: dict[str, list] = {"size": [], "address": []}
+    for field in FIELDS[unit]:
+        start, used = field.word * 32 + field.low - index * BEAT_BITS, used_width(field, config)
+        if not 0 <= start < BEAT_BITS or used == field.width:
+            continue
+        above = beat[start + used - field.signed : start + field.width]
+        wrong = above.any() & ~above.all() if field.signed else above.any()
+        if field.name in ADDRESSES:
+            wrong = wrong & (beat[start : start + 4] == 0)  # else it is illegal, which comes first
+        found["address" if field.name in ADDRESSES else "size"].append(wrong)
+    return SimpleNamespace(**{name: Cat(*wrong).any() for name, wrong in found.items()})
 
 
 def waits_met(command: SimpleNamespace, finished) -> SimpleNamespace:

@@ -1,4 +1,4 @@
-"""COMPUTE: planner, sequencer, operand unit, array and results, wired as one pipeline."""
+"""COMPUTE: walk, operand unit, array and results, wired as one pipeline."""
 
 from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -9,13 +9,13 @@ from compiler.encoding import Unit
 from rtl import command as cmd
 from rtl.array import ACC_BITS, MacArray
 from rtl.delay import delay_line
+from rtl.in_order_walk import InOrderWalk
 from rtl.interfaces import Cause
 from rtl.microop import ADDRESS, CONTEXTS, FEED, MULTIPLY, OPERANDS, RESULT, SUM, WORDS, further_pixels
 from rtl.operands import Operands
+from rtl.planned_walk import PlannedWalk
 from rtl.results import Results
-from rtl.rows import RowPlanner
 from rtl.scratchpad import ADDRESS_BITS, WORD_BITS, results_layout
-from rtl.sequencer import Sequencer
 from rtl.weights import SHIFT_BITS, ParameterMemory, WeightMemory
 
 
@@ -67,18 +67,15 @@ class Compute(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.planner = planner = RowPlanner(config)
-        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.walk = walk = InOrderWalk(config) if config.in_order else PlannedWalk(config)
         m.submodules.operands = operands = Operands(config)
         m.submodules.array = array = MacArray(config)
         m.submodules.results = results = Results(config, trace=self._trace)
-        self._front(m, planner, sequencer, results)
-        at = delay_line(m, sequencer.issue, RESULT, name="op")
+        self._front(m, walk, results)
+        at = self._stages(m, walk.issue)
         overflow = self._addresses(m, at[1], at[ADDRESS])
-        numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
-        with m.If(sequencer.starts_command):
-            m.d.sync += numbers[(sequencer.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
-        residual_overflow, residual_context = self._residual_overflow(m, sequencer)
+        numbers = self._numbers(m, walk)
+        residual_overflow, residual_context = self._residual_overflow(m, walk)
         guilty = Mux(overflow, at[ADDRESS].result.context, results.overflow_context)
         guilty = Mux(residual_overflow, residual_context, guilty)
         m.d.comb += [
@@ -107,45 +104,49 @@ class Compute(wiring.Component):
         self._write_side(m, results)
         return m
 
-    def _front(self, m, planner, sequencer, results) -> None:
+    def _front(self, m, walk, results) -> None:
+        for name in ("command", "command_valid", "may_start", "blocked_cause"):
+            m.d.comb += getattr(walk, name).eq(getattr(self, name))
         m.d.comb += [
-            planner.command.eq(self.command),
-            planner.command_valid.eq(self.command_valid),
-            self.command_ready.eq(planner.command_ready),
-            planner.may_start.eq(self.may_start),
-            planner.blocked_cause.eq(self.blocked_cause),
-            self.illegal.eq(planner.illegal),
-            planner.take.eq(sequencer.take),
-            sequencer.plan.eq(planner.plan),
-            sequencer.plan_command.eq(planner.plan_command),
-            sequencer.plan_valid.eq(planner.valid),
-            sequencer.room.eq(results.room),
-            sequencer.context_free.eq(results.context_free),
-            results.takes_room.eq(sequencer.takes_room),
-            results.wants_residual.eq(sequencer.wants_residual),
-            results.residual_address.eq(sequencer.residual_address),
-            results.residual_sub.eq(sequencer.issue.result.sub),
-            results.starts_command.eq(sequencer.starts_command),
-            results.plan_command.eq(planner.plan_command),
-            results.context.eq(sequencer.context),
+            self.command_ready.eq(walk.command_ready),
+            self.illegal.eq(walk.illegal),
+            walk.room.eq(results.room),
+            walk.context_free.eq(results.context_free),
+            results.residual_sub.eq(walk.issue.result.sub),
+            self.cause_layer.eq(walk.layer),
         ]
-        idle_cause = Signal(4)
-        with m.If(planner.valid):
-            m.d.comb += idle_cause.eq(Cause.REQUANTIZER)
+        handed = ("takes_room", "wants_residual", "residual_address", "starts_command", "plan_command", "context")
+        for name in handed:
+            m.d.comb += getattr(results, name).eq(getattr(walk, name))
+        with m.If(walk.issue.valid):
+            m.d.comb += self.cause.eq(Mux(walk.issue.compute, Cause.ACTIVE, Cause.FILL))
+        with m.Elif(walk.active):
+            m.d.comb += self.cause.eq(Cause.REQUANTIZER)
         with m.Else():
-            m.d.comb += idle_cause.eq(planner.cause)
-        with m.If(sequencer.issue.valid):
-            with m.If(sequencer.issue.compute):
-                m.d.comb += self.cause.eq(Cause.ACTIVE)
-            with m.Else():
-                m.d.comb += self.cause.eq(Cause.FILL)
-            m.d.comb += self.cause_layer.eq(sequencer.layer)
-        with m.Elif(sequencer.active):
-            m.d.comb += [self.cause.eq(Cause.REQUANTIZER), self.cause_layer.eq(sequencer.layer)]
-        with m.Else():
-            m.d.comb += [self.cause.eq(idle_cause), self.cause_layer.eq(sequencer.layer)]
+            m.d.comb += self.cause.eq(walk.cause)
             with m.If(self.command_valid):
-                m.d.comb += self.cause_layer.eq(planner.layer)
+                m.d.comb += self.cause_layer.eq(cmd.fields(Unit.COMPUTE, self.command).layer)
+
+    def _stages(self, m, issue) -> list:
+        """The micro-operation 0 .. RESULT cycles after its issue; a steady command's fields need no registers."""
+        at = delay_line(m, issue, RESULT, name="op")
+        if not self._config.in_order:
+            return at
+        steady = [Signal.like(op, name=f"op_steady_{stage}") for stage, op in enumerate(at)]
+        for op, moving in zip(steady, at, strict=True):
+            m.d.comb += op.eq(moving)
+            m.d.comb += [op[name].eq(issue[name]) for name in ("zero_point", "mode")]
+            m.d.comb += [op.result[name].eq(issue.result[name]) for name in ("residual", "partial", "context")]
+        return steady
+
+    def _numbers(self, m, walk) -> Array:
+        """The numbers of the commands under way, by context."""
+        if self._config.in_order:
+            return Array([self.number] * CONTEXTS)
+        numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
+        with m.If(walk.starts_command):
+            m.d.sync += numbers[(walk.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
+        return numbers
 
     def _addresses(self, m, at_sum, at_address):
         """Row addresses, registered for stage ADDRESS; returns whether a word that counts lies outside the memory."""
@@ -164,14 +165,14 @@ class Compute(wiring.Component):
                     m.d.comb += wrong.eq(1)
         return wrong
 
-    def _residual_overflow(self, m, sequencer):
+    def _residual_overflow(self, m, walk):
         """(a residual operand that was wanted lies outside the memory, its context), a cycle after it was issued."""
-        further = further_pixels(sequencer.issue.result.pixel_valid)
+        further = further_pixels(walk.issue.result.pixel_valid)
         wrong, context = Signal(name="residual_overflow"), Signal(range(CONTEXTS), name="residual_context")
-        outside = sequencer.residual_address + further >= self._config.scratchpad_words
+        outside = walk.residual_address + further >= self._config.scratchpad_words
         m.d.sync += [
-            wrong.eq(sequencer.takes_room & sequencer.wants_residual & outside),
-            context.eq(sequencer.context),
+            wrong.eq(walk.takes_room & walk.wants_residual & outside),
+            context.eq(walk.context),
         ]
         return wrong, context
 

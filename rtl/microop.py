@@ -34,8 +34,8 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
             "compute": 1,
             "first": 1,
             "last": 1,
-            "base_x": 16,
-            "offset": data.ArrayLayout(16, rows),
+            "base_x": config.size_bits,
+            "offset": data.ArrayLayout(config.size_bits, rows),
             "row_used": rows,
             "row_valid": rows,
             "column_valid": pixels,
@@ -68,7 +68,7 @@ def result_tag(config: EngineConfig) -> data.StructLayout:
     """
     return data.StructLayout(
         {
-            "address": 16,
+            "address": config.size_bits,
             "sub": 3,
             "pixel_valid": config.pixels,
             "context": 2,

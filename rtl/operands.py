@@ -38,7 +38,7 @@ class Operands(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         columns, vectors = self._masked(m)
-        window = self._window(m, columns)
+        window = self._window(m, columns) if self._config.window_kernel > 1 else []
         bytes_of_row0, vector = self._delayed(m, columns, vectors)
         self._select(m, window, bytes_of_row0, vector)
         return m
@@ -138,7 +138,7 @@ class Operands(wiring.Component):
 
     def _window_cases(self, m, window) -> None:
         config, op = self._config, self.at_operands
-        for grid in (3, 5) if config.window_kernel == 5 else (3,):
+        for grid in range(3, config.window_kernel + 1, 2):
             for wide in self._placements():
                 early = wide and grid == 5 and config.pixels == 2
                 if early and config.taps < 16:
@@ -161,7 +161,7 @@ class Operands(wiring.Component):
 
     def _gather_cases(self, m, window) -> None:
         config, op = self._config, self.at_operands
-        if config.lanes < GATHER_CHANNELS:
+        if not config.gathers:
             return
         for wide in self._placements():
             for late in (False, True) if wide and config.pixels == 2 else (False,):

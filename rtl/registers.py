@@ -48,18 +48,24 @@ class Registers(wiring.Component):
         self._decode(m, values)
         return m
 
+    def _mask(self, register: Register) -> int:
+        """Bits that are stored: of an address or size of memory as many as the engine's addresses have."""
+        memory = register.name.startswith(("PROGRAM_", "IMAGE_", "DATA_"))
+        return register.mask & ((1 << self._config.address_bits) - 1 if memory else ~0)
+
     def _register(self, m, register: Register):
         """(value as read, bits written with 1) of a register."""
         written = Signal(DATA_BITS, name=f"{register.name.lower()}_written")
         if register.access is Access.READ_ONLY:
             return self._read_only(register), Const(0, DATA_BITS)
-        bus, mask = self._bus, Const(register.mask, DATA_BITS)
+        bus, mask = self._bus, Const(self._mask(register), DATA_BITS)
         selected = bus.write & (bus.write_address == register.offset // 4) & ~(self._busy & register.locked)
         bytes_written = Cat(*[strobe.replicate(8) for strobe in bus.write_strobe])
         m.d.comb += written.eq(selected.replicate(DATA_BITS) & bytes_written & bus.write_data & mask)
         if register.access is Access.PULSE:
             return Const(0, DATA_BITS), written
-        value = Signal(DATA_BITS, name=f"{register.name.lower()}_value", init=register.reset)
+        bits = self._mask(register).bit_length()
+        value = Signal(bits, name=f"{register.name.lower()}_value", init=register.reset)
         if register.access is Access.READ_WRITE:
             with m.If(selected):
                 m.d.sync += value.eq((value & ~bytes_written) | written)
@@ -70,6 +76,8 @@ class Registers(wiring.Component):
         if register.name in self._fixed:
             return Const(self._fixed[register.name], DATA_BITS)
         if register.name.startswith(COUNTER_PREFIX):
+            if not self._config.counters and register.name != "COUNT_CYCLES":
+                return Const(0, DATA_BITS)
             return getattr(self.counters, register.name.removeprefix(COUNTER_PREFIX).lower())
         if register.name != "STATUS":
             raise ValueError(f"register {register.name} of the table is not built")

@@ -96,6 +96,8 @@ class Results(wiring.Component):
 
     def _constants(self, m):
         """Layer constants of the commands under way, by context; a context is free again when its command finished."""
+        if self._config.in_order:  # one command at a time, which stays
+            return self._steady_constants(m)
         constants = [Signal(LayerConstants, name=f"constants_{i}") for i in range(CONTEXTS)]
         layers = [Signal(16, name=f"layer_{i}") for i in range(CONTEXTS)]
         planned = cmd.fields(Unit.COMPUTE, self.plan_command)
@@ -111,17 +113,24 @@ class Results(wiring.Component):
         m.d.comb += self.context_free.eq(started != CONTEXTS)
         return constants, layers
 
+    def _steady_constants(self, m):
+        """As `_constants`, straight from the one command there is."""
+        command, constants = cmd.fields(Unit.COMPUTE, self.plan_command), Signal(LayerConstants)
+        m.d.comb += [constants[name].eq(getattr(command, name)) for name in LayerConstants.as_shape().members]
+        m.d.comb += self.context_free.eq(1)
+        return [constants], [command.layer]
+
     def _residual_operands(self, m):
         """Fetches the residual words of issued results in order; returns (operands[pixel][lane], valid, take)."""
         config = self._config
-        request_layout = data.StructLayout({"address": 16, "sub": 3})
+        request_layout = data.StructLayout({"address": config.size_bits, "sub": 3})
         width = config.results * 8
         m.submodules.residual_requests = requests = fifo.SyncFIFOBuffered(width=request_layout.size, depth=DEPTH)
         m.submodules.residual_operands = operands = fifo.SyncFIFOBuffered(width=width, depth=DEPTH)
         request = data.View(request_layout, requests.r_data)
         accepted = self.residual.valid & self.residual.ready
         m.d.comb += [
-            requests.w_data.eq(Cat(self.residual_address, self.residual_sub)),
+            requests.w_data.eq(Cat(self.residual_address[: config.size_bits], self.residual_sub)),
             requests.w_en.eq(self.takes_room & self.wants_residual),
             self.residual.payload.eq(request.address),
             self.residual.valid.eq(requests.r_rdy),

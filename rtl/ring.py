@@ -2,12 +2,11 @@
 
 from amaranth.hdl import Mux
 
-from compiler.encoding import ROW_OFFSETS
-
-OFFSET_BITS = (ROW_OFFSETS - 1).bit_length()
-
 
 def next_offset(offset, pitch, extent):
-    """The row offset that follows: offset + pitch, or 0 where that equals `extent`; modulo 65536, so 0 means that."""
-    following = (offset + pitch)[:OFFSET_BITS]
+    """The row offset that follows: offset + pitch, or 0 where that equals `extent`.
+
+    Modulo 2^n for an extent of n bits, so an extent of 0 means that.
+    """
+    following = (offset + pitch)[: len(extent)]
     return Mux(following == extent, 0, following)

@@ -5,9 +5,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import WORD_BYTES, EngineConfig
-from compiler.encoding import Mode, Unit, length_units
+from compiler.encoding import Unit, length_units
 from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS, Cause
+from rtl.legal_compute import legal_compute
 from rtl.ring import next_offset
 
 COMMAND_BITS = length_units(Unit.COMPUTE) * BEAT_BITS
@@ -66,7 +67,7 @@ class RowPlanner(wiring.Component):
         command = cmd.fields(Unit.COMPUTE, self.command)
         legal = Signal()
         m.d.comb += [
-            legal.eq(self._legal(command)),
+            legal.eq(legal_compute(command, self._config)),
             self.illegal.eq(self.command_valid & ~legal),
             self.plan_command.eq(self.command),
             self.layer.eq(command.layer),
@@ -74,45 +75,18 @@ class RowPlanner(wiring.Component):
         self._walk(m, command, legal)
         return m
 
-    def _legal(self, c):
-        """Every field within the range of docs/commands.md."""
-        config = self._config
-        groups_per_block = WORD_BYTES // config.lanes
-        windowed = (c.mode == Mode.WINDOW) | (c.mode == Mode.GATHER)
-        strides = ((c.stride_x == 1) | (c.stride_x == 2)) & ((c.stride_y == 1) | (c.stride_y == 2))
-        grids = (c.grid == 3) | ((c.grid == 5) & (c.mode == Mode.WINDOW) & (config.window_kernel == 5))
-        kernel = (c.kernel_height != 0) & (c.kernel_width != 0) & ((c.mode == Mode.SEQUENTIAL) | (c.vectors != 0))
-        chained = c.continues | c.partial
-        step = Mux(c.stride_x == 1, config.pixels, 1)
-        one_step = ~windowed & (c.groups == 1) & (c.output_rows == 1) & (c.output_width <= step)
-        return (
-            strides
-            & (~chained | one_step)
-            & Mux(windowed, grids & (c.passes != 0), kernel)
-            & ((c.mode != Mode.GATHER) | Const(config.lanes >= 4))
-            & (c.first_group < groups_per_block)
-            & (c.output_rows != 0)
-            & (c.output_width != 0)
-            & (c.groups != 0)
-            & (c.input_height != 0)
-            & (c.input_width != 0)
-            & ((c.multiplier == 0) | c.multiplier[15])
-            & (c.exponent <= 16)
-            & (c.low <= c.high)
-            & ((c.residual_multiplier <= 1 << 15) | ~c.residual)
-        )
-
     def _walk(self, m, c, legal) -> None:
         config = self._config
         rows = config.window_kernel
         last_sub = WORD_BYTES // config.lanes - 1
         plan = self.plan
         slot = Signal(16)  # slot offset of the row being prepared
-        index = Signal(range(rows + 1))
+        index = Signal(range(max(rows, 3) + 1))
         group, row = Signal(16), Signal(16)
         image_row = Signal(signed(17))
         output_offset, residual_offset = Signal(16), Signal(16)
         output_block, residual_block = Signal(16), Signal(16)
+        alone = rows == 1  # no window: only the row itself and the next output row's are walked
         needed = Mux((c.mode[0] == 1) & (c.grid == 5), 5, 3) if rows == 5 else 3
         current_row = Signal(signed(18))
 
@@ -154,7 +128,9 @@ class RowPlanner(wiring.Component):
                             plan.offset[j].eq(slot),
                             plan.valid[j].eq((current_row >= 0) & (current_row < c.input_height)),
                         ]
-                m.d.sync += [slot.eq(next_offset(slot, c.input_pitch, c.input_extent)), index.eq(index + 1)]
+                m.d.sync += index.eq(index + 1)
+                with m.If(~Const(alone) | (index < c.stride_y)):
+                    m.d.sync += slot.eq(next_offset(slot, c.input_pitch, c.input_extent))
                 with m.If(index + 1 == needed):
                     m.next = "READY"
             with m.State("READY"):
@@ -163,11 +139,12 @@ class RowPlanner(wiring.Component):
                     m.d.sync += [
                         index.eq(0),
                         row.eq(row + 1),
-                        slot.eq(Mux(c.stride_y == 2, plan.offset[2], plan.offset[1])),
                         image_row.eq(image_row + c.stride_y),
                         output_offset.eq(next_offset(output_offset, c.output_pitch, c.output_extent)),
                         residual_offset.eq(next_offset(residual_offset, c.residual_pitch, c.residual_extent)),
                     ]
+                    if not alone:
+                        m.d.sync += slot.eq(Mux(c.stride_y == 2, plan.offset[2], plan.offset[1]))
                     with m.If(row + 1 == c.output_rows):
                         m.d.sync += [
                             row.eq(0),

@@ -1,6 +1,6 @@
-"""The scratchpad: one flat memory of 16-byte words in 8 * pixels banks, read by columns, written by `pixels`.
+"""The scratchpad: one flat memory of 16-byte words in banks, read by columns, written by `pixels`.
 
-A word's bank is its address mod (8 * pixels). Consecutive words lie in consecutive banks, so the `pixels` words from
+A word's bank is its address mod `config.banks`. Consecutive words lie in consecutive banks, so the `pixels` words from
 any address on never collide, and the rows of a window do not when the compiler chose their pitch well
 (docs/engine.md, "Memories").
 """
@@ -9,12 +9,11 @@ from amaranth.hdl import Array, Cat, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import ROW_BANKS, EngineConfig
+from compiler.config import EngineConfig
 from rtl.bank import WORD_BITS, Bank
 from rtl.delay import delayed
 
 ADDRESS_BITS = 16
-BANK_BITS = (ROW_BANKS - 1).bit_length()
 
 
 def results_layout(config: EngineConfig) -> data.StructLayout:
@@ -52,6 +51,7 @@ class Scratchpad(wiring.Component):
     def __init__(self, config: EngineConfig):
         self._config = config
         self._parity_bits = (config.pixels - 1).bit_length()  # a word's parity: its address mod pixels
+        self._bank_bits = (config.row_banks - 1).bit_length()
         rows, pixels = config.window_kernel, config.pixels
         word = data.ArrayLayout(WORD_BITS, pixels)
         super().__init__(
@@ -74,7 +74,7 @@ class Scratchpad(wiring.Component):
         index = address
         if self._config.pixels > 1:
             index = (address + (self._config.pixels - 1 - parity))[self._parity_bits : ADDRESS_BITS]
-        return index[:BANK_BITS], index[BANK_BITS:]
+        return index[: self._bank_bits], index[self._bank_bits :]
 
     def elaborate(self, platform):
         m = Module()
@@ -87,7 +87,7 @@ class Scratchpad(wiring.Component):
         return m
 
     def _column(self, m, parity: int, granted) -> list:
-        """The eight banks of one column parity; their read data, `Bank.latency` cycles after the address.
+        """The banks of one column parity; their read data, `Bank.latency` cycles after the address.
 
         Appends to `granted` for every client that may wait: no bank of this parity keeps it waiting.
         """
@@ -97,28 +97,28 @@ class Scratchpad(wiring.Component):
         load, result = self._one(self.load.payload.address), self._row_of(self.result.address, parity)
         store_here, load_here = self._here(self.store.payload, parity), self._here(self.load.payload.address, parity)
         result_valid, result_data = self._result_of(m, parity)
-        blocked = {name: Signal(ROW_BANKS, name=f"{name}_blocked_p{parity}") for name in granted}
+        blocked = {name: Signal(config.row_banks, name=f"{name}_blocked_p{parity}") for name in granted}
         outputs = []
-        for r in range(ROW_BANKS):
+        for r in range(config.row_banks):
             bank = Bank(config)
             m.submodules[f"bank_p{parity}_{r}"] = bank
             array_hit = bank.array.any()
             m.d.comb += [
-                bank.array.eq(Cat(self.row_enable[j] & (row[0] == r) for j, row in enumerate(rows))),
+                bank.array.eq(Cat(self.row_enable[j] & self._is(row, r) for j, row in enumerate(rows))),
                 *(bank.array_index[j].eq(row[1]) for j, row in enumerate(rows)),
-                bank.residual.eq(self.residual.valid & (residual[0] == r)),
+                bank.residual.eq(self.residual.valid & self._is(residual, r)),
                 bank.residual_index.eq(residual[1]),
                 bank.store_index.eq(store[1]),
-                bank.result.eq(result_valid & (result[0] == r)),
+                bank.result.eq(result_valid & self._is(result, r)),
                 bank.result_index.eq(result[1]),
                 bank.result_sub.eq(self.result.sub),
                 bank.result_data.eq(result_data),
-                bank.load.eq(self.load.valid & self.load.ready & load_here & (load[0] == r)),
+                bank.load.eq(self.load.valid & self.load.ready & load_here & self._is(load, r)),
                 bank.load_index.eq(load[1]),
                 bank.load_data.eq(self.load.payload.data),
-                blocked["residual"][r].eq((residual[0] == r) & array_hit),
-                blocked["store"][r].eq(store_here & (store[0] == r) & (array_hit | bank.residual)),
-                blocked["load"][r].eq(load_here & (load[0] == r) & bank.result),
+                blocked["residual"][r].eq(self._is(residual, r) & array_hit),
+                blocked["store"][r].eq(store_here & self._is(store, r) & (array_hit | bank.residual)),
+                blocked["load"][r].eq(load_here & self._is(load, r) & bank.result),
             ]
             outputs.append(bank.read_data)
         for name, conditions in granted.items():
@@ -127,7 +127,12 @@ class Scratchpad(wiring.Component):
 
     def _one(self, address):
         """Bank row and index of a single word."""
-        return address[self._parity_bits :][:BANK_BITS], address[self._parity_bits + BANK_BITS :]
+        index = address[self._parity_bits :]
+        return index[: self._bank_bits], index[self._bank_bits :]
+
+    def _is(self, place, r: int):
+        """Whether (bank row, index) `place` lies in bank row r."""
+        return place[0] == r if self._bank_bits else 1
 
     def _here(self, address, parity: int):
         """Whether a single word lies in the banks of this parity."""
@@ -154,10 +159,13 @@ class Scratchpad(wiring.Component):
         def words(address, name):
             by_parity = []
             for parity in range(config.pixels):
+                if not self._bank_bits:
+                    by_parity.append(banks[parity][0])
+                    continue
                 bank = beside(self._row_of(address, parity)[0], f"{name}_bank_p{parity}")
                 word = Signal(WORD_BITS, name=f"{name}_word_p{parity}")
                 with m.Switch(bank):
-                    for r in range(ROW_BANKS):
+                    for r in range(config.row_banks):
                         with m.Case(r):
                             m.d.comb += word.eq(banks[parity][r])
                 by_parity.append(word)

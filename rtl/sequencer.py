@@ -101,7 +101,10 @@ class Sequencer(wiring.Component):
         pair, wide = Signal(), Signal()
         x_out, column = Signal(16), Signal(signed(18))
         columns = self._columns_per_step(m, windowed, pair, wide)
-        m.d.comb += [windowed.eq(c.mode[0]), x_last.eq(x_out + columns >= c.output_width)]
+        m.d.comb += [
+            windowed.eq(c.mode[0] & Const(config.window_kernel > 1)),
+            x_last.eq(x_out + columns >= c.output_width),
+        ]
         m.d.comb += [
             issue.wide.eq(wide),
             issue.result.address.eq(row.output + x_out),

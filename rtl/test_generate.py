@@ -122,4 +122,4 @@ def test_module_names_stay_different():
 
 def test_unknown_configuration(capsys):
     assert main(["huge"]) == 2
-    assert capsys.readouterr().err == "CONFIG = 'huge' is not a preset; presets are nano, small, medium, large\n"
+    assert capsys.readouterr().err == "CONFIG = 'huge' is not a preset; presets are nano, small, medium, large, micro\n"

@@ -34,7 +34,7 @@ def compute_writes(compiled: CompiledNetwork) -> list[ComputeWrites]:
 def prepare_compiled(compiled: CompiledNetwork, image: np.ndarray, manners: Manners, seed: int) -> Prepared:
     """The compiled program on this image, int8 (C, H, W), in a memory drawn from `seed`."""
     network = compiled.network
-    placement = place(compiled.image, compiled.data_size, seed)
+    placement = place(compiled.image, compiled.data_size, seed, compiled.config.address_bits)
     expected = expected_of(network, image)
     makers = {layer.output: layer.name for layer in network.layers}
     source = compiled.placements[network.input]

@@ -87,7 +87,7 @@ def copies(config: EngineConfig, seed: int) -> Copies:
     ]
     rng = np.random.default_rng([seed, 0x434F5059])
     image = b"".join(encode(*command) for command in commands) + bytes(GAP) + rng.bytes((WEIGHT_UNITS + units) * 16)
-    placement = place(image, 4 * BYTES, seed)
+    placement = place(image, 4 * BYTES, seed, config.address_bits)
     final = placement.memory.copy()
     view = placement.data_view(final)
     view[2 * BYTES : 4 * BYTES] = view[: 2 * BYTES]

@@ -69,6 +69,7 @@ def edge_network(name: str, seed: int, config: EngineConfig) -> tuple[Network, n
         return MADE[name](seed, config)
     rng = np.random.default_rng([seed, sorted(EDGES).index(name)])
     size, shape = EDGES[name]
+    size = (size[0], min(size[1], (1 << config.size_bits - 1) - 1), size[2])
     builder = Builder(rng, config.guard_bits, *size)
     residual = None
     if name.startswith("residual_zero_point"):

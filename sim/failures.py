@@ -65,7 +65,8 @@ def _outside(session: Session, prepared: Prepared, program: PlainProgram) -> Ite
     fields += [(Unit.COMPUTE, name, residual) for name in ("output_row_offset", "residual_base", "residual_row_offset")]
     for bit in range(session.config.scratchpad_words.bit_length() - 1, 16):
         for unit, name, others in fields:
-            yield _changed(prepared, program, unit, Error.SCRATCHPAD, **{name: 1 << bit}, **others)
+            error = Error.SCRATCHPAD if bit < session.config.size_bits else Error.FIELD
+            yield _changed(prepared, program, unit, error, **{name: 1 << bit}, **others)
     for size, unit in ((prepared.job.image[1], Unit.WEIGHTS), (prepared.job.data[1], Unit.LOAD),
                        (prepared.job.data[1], Unit.STORE)):
         for at in (size, 0xFFFFFFF0):
@@ -101,15 +102,16 @@ def _limits(session: Session, prepared: Prepared, program: PlainProgram) -> Iter
         for fields in ({"output_base": base}, {"input_base": base},
                        {"residual": 1, "residual_multiplier": 1, "residual_base": base}):
             yield _changed(prepared, program, Unit.COMPUTE, error, **(columns | fields))
-        for row in range(session.config.window_kernel):
+        for row in range(session.config.window_kernel if session.config.window_kernel > 1 else 0):
             window = {"mode": Mode.WINDOW, "grid": session.config.window_kernel, "passes": 1, "first_row": -row}
             yield _changed(prepared, program, Unit.COMPUTE, error, **(columns | window | {"input_base": base}))
 
 
-def _in_turn(prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
+def _in_turn(session: Session, prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
     """Each of many COMPUTE commands in turn is the one that leaves the scratchpad: with operands, residual, results."""
+    high = 15 << session.config.size_bits - 4
     for turn in range(len(program.parts)):
-        for fields in ({"input_base": 0xF000}, {"residual": 1, "residual_base": 0xF000}, {"output_base": 0xF000}):
+        for fields in ({"input_base": high}, {"residual": 1, "residual_base": high}, {"output_base": high}):
             job, number = changed(prepared, program, Unit.COMPUTE, turn, residual_multiplier=1, **fields)
             yield Broken(f"COMPUTE {turn} {fields}", job, Error.SCRATCHPAD, number)
 
@@ -177,7 +179,8 @@ async def errors(session: Session, orders) -> None:
     many = plain_program(prepared.network, session.config, times=2 * CONTEXTS)
     repeated = prepare_plain(prepared.network, prepared.image, session.config, Manners(), orders.seed, many)
     for group in (_broken_commands(session, prepared, program), _outside(session, prepared, program),
-                  _across(prepared, program), _limits(session, prepared, program), _in_turn(repeated, many),
+                  _across(prepared, program), _limits(session, prepared, program),
+                  _in_turn(session, repeated, many),
                   await _soft_resets(session, prepared.job)):
         for broken in group:
             await _check_broken(session, broken)

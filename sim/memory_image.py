@@ -35,8 +35,8 @@ def _round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def place(image: bytes, data_size: int, seed: int) -> Placement:
-    """Regions of these contents at addresses drawn from `seed`, in either order, anywhere in 32 bits."""
+def place(image: bytes, data_size: int, seed: int, address_bits: int = 32) -> Placement:
+    """Regions of these contents at addresses drawn from `seed`, in either order, anywhere in `address_bits`."""
     rng = np.random.default_rng([seed, 0x4D454D])
     image_size = _round_up(len(image), BASE_STEP)
     data_size = _round_up(max(data_size, BASE_STEP), BASE_STEP)
@@ -45,8 +45,9 @@ def place(image: bytes, data_size: int, seed: int) -> Placement:
     first, second = (data_size, image_size) if data_first else (image_size, data_size)
     starts = gaps[0], gaps[0] + first + gaps[1]
     total = _round_up(starts[1] + second + gaps[2], 4096)
-    highest = (1 << 32) - total >> 12
-    base = int(rng.choice([0x1000_0000, highest << 12, int(rng.integers(0, highest)) << 12]))
+    highest = (1 << address_bits) - total >> 12
+    base = int(rng.choice([1 << address_bits - 4, highest << 12, int(rng.integers(0, highest)) << 12]))
+    base = min(base, highest << 12)
     memory = rng.integers(0, 256, total, dtype=np.uint8)
     data_start, image_start = starts if data_first else starts[::-1]
     memory[image_start : image_start + len(image)] = np.frombuffer(image, np.uint8)

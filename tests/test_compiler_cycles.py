@@ -68,8 +68,8 @@ def test_fashion_networks(name, config):
 def test_chains(layer):
     """Layers whose sums are made in pieces, input or weights loaded all the time."""
     size, shape, chained, _ = LAYERS[layer]
-    assert "nano" in chained
-    check(network_of(size, preset("nano").guard_bits, shape)[0], "nano")
+    assert "micro" in chained
+    check(network_of(size, preset("micro").guard_bits, shape)[0], "micro")
 
 
 @pytest.mark.parametrize(

@@ -171,3 +171,9 @@ def test_more_commands_than_a_program_holds(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_engine_that_cannot_be(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"EngineConfig.{field} = {re.escape(repr(value))} must"):
         dataclasses.replace(PRESETS["large"], **{field: value})
+
+
+def test_larger_than_the_sizes_of_a_small_engine() -> None:
+    """An engine that uses 10 bits of the sizes in commands names the layer, the field and what it takes."""
+    message = refusal(network_of((5, 1100, 1), kernel=(2, 1), channels=2, guard_bits=5), PRESETS["nano"])
+    assert message.startswith("layer layer0: COMPUTE input_height = 1100 must be in 0..1023: the engine nano has size_")

@@ -20,21 +20,22 @@ from tests.compiler_check import check_compiled
 from tests.compiler_networks import NONE, ONE
 
 NANO, SMALL = PRESETS["nano"], PRESETS["small"]
+SMALLEST = {"nano", "micro"}
 # name -> (size of the input, layer, presets where its sums are made in pieces, presets where its tiles are columns)
 LAYERS = {
-    "pooling_56": ((24, 56, 56), {"depthwise": True, "kernel": (56, 56), "equal_weights": True}, {"nano"}, set()),
+    "pooling_56": ((24, 56, 56), {"depthwise": True, "kernel": (56, 56), "equal_weights": True}, SMALLEST, set()),
     "pooling_112": (
-        (5, 112, 112), {"depthwise": True, "kernel": (112, 112), "equal_weights": True}, {"nano", "small", "medium"},
+        (5, 112, 112), {"depthwise": True, "kernel": (112, 112), "equal_weights": True}, SMALLEST | {"small", "medium"},
         set(),
     ),
-    "depthwise_112": ((3, 112, 112), {"depthwise": True, "kernel": (112, 112)}, {"nano", "small", "medium"}, set()),
+    "depthwise_112": ((3, 112, 112), {"depthwise": True, "kernel": (112, 112)}, SMALLEST | {"small", "medium"}, set()),
     "pooling_of_a_row": (
         (3, 1, 32767), {"depthwise": True, "kernel": (1, 32767), "equal_weights": True}, set(PRESETS), set(),
     ),
     "dense_512": (
-        (512, 4, 5), {"kernel": (3, 3), "padding": (1, 1, 1, 1), "channels": 20}, {"nano", "small"}, set(),
+        (512, 4, 5), {"kernel": (3, 3), "padding": (1, 1, 1, 1), "channels": 20}, SMALLEST | {"small"}, {"nano"},
     ),
-    "pointwise_4500": ((4500, 1, 2), {"kernel": ONE, "channels": 9}, {"nano", "small"}, set()),
+    "pointwise_4500": ((4500, 1, 2), {"kernel": ONE, "channels": 9}, SMALLEST | {"small"}, {"nano"}),
     "pointwise_40000": ((40000, 1, 1), {"kernel": ONE, "channels": 3}, set(PRESETS), set()),
     "vgg_classifier": ((512, 7, 7), {"kernel": (7, 7), "channels": 10}, set(PRESETS), set()),
     "audio": (
@@ -46,7 +47,7 @@ LAYERS = {
     ),
     "wide_depthwise": (
         (40, 4, 3000), {"depthwise": True, "kernel": (3, 3), "stride": (2, 2), "same": True}, set(),
-        {"nano", "small", "medium"},
+        SMALLEST | {"small", "medium"},
     ),
 }
 

@@ -12,7 +12,7 @@ class Mutation:
     old: str
     new: str
     case: str
-    config: str = "nano"
+    config: str = "micro"
 
 
 MUTATIONS: tuple[Mutation, ...] = (

@@ -1,0 +1,253 @@
+"""LOAD, WEIGHTS and STORE of an engine without queues: one unit does them, one command and one beat at a time."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.config import EngineConfig
+from compiler.encoding import Unit, length_units
+from rtl import command as cmd
+from rtl.delay import delayed
+from rtl.interfaces import BEAT_BITS, Error, Request, WriteBeat, WriteResponse
+from rtl.ring import next_offset
+from rtl.scratchpad import ADDRESS_BITS, LoadWrite, Scratchpad
+from rtl.transfer import legal_transfer
+
+COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
+
+
+class Mover(wiring.Component):
+    """Executes one command of LOAD, WEIGHTS or STORE after the other.
+
+    Members: `command`, which stays until `finished`, and `command_valid`; `hold`: ask for nothing more;
+    `image_base`, `image_limit`, `data_base`, `data_limit`: the regions (absolute, limits 33 bits); `request`: one beat;
+    `beat`, `beat_error`, `beat_valid`: its answer, always taken; `load`, `store`, `store_word`: the scratchpad;
+    `weight_unit`, `weight_enable`, `parameter_row`, `parameter_unit`, `parameter_enable`, `data`: the weight memories;
+    `write_request`, `write_data`, `write_response`: the memory side; `finished`: pulse per command, `unit`: its unit;
+    `failed`, `error`: the command cannot go on; `idle`: no write is open.
+    Throughput: a word in the time that one read or write takes.
+    """
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        weight_units = config.weight_rows * config.weight_row_bytes // 16
+        super().__init__(
+            {
+                "command": In(COMMAND_BITS),
+                "command_valid": In(1),
+                "hold": In(1),
+                "image_base": In(32),
+                "image_limit": In(33),
+                "data_base": In(32),
+                "data_limit": In(33),
+                "request": Out(stream.Signature(Request)),
+                "beat": In(BEAT_BITS),
+                "beat_error": In(1),
+                "beat_valid": In(1),
+                "load": Out(stream.Signature(LoadWrite)),
+                "store": Out(stream.Signature(ADDRESS_BITS)),
+                "store_word": In(BEAT_BITS),
+                "data": Out(BEAT_BITS),
+                "weight_unit": Out(range(weight_units)),
+                "weight_enable": Out(1),
+                "parameter_row": Out(range(config.parameter_rows)),
+                "parameter_unit": Out(range(config.parameter_row_bytes // 16 + 1)),
+                "parameter_enable": Out(1),
+                "write_request": Out(stream.Signature(Request)),
+                "write_data": Out(stream.Signature(WriteBeat)),
+                "write_response": In(stream.Signature(WriteResponse, always_ready=True)),
+                "unit": Out(2),
+                "finished": Out(1),
+                "failed": Out(1),
+                "error": Out(4),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        c = cmd.fields(Unit.LOAD, self.command, self._config)
+        weights = cmd.fields(Unit.WEIGHTS, self.command, self._config)
+        self._is_weights, self._is_store = Signal(), Signal()
+        m.d.comb += [
+            self.unit.eq(self.command[:2]),
+            self._is_weights.eq(self.unit == Unit.WEIGHTS),
+            self._is_store.eq(self.unit == Unit.STORE),
+        ]
+        self._start, self._step, self._row_ends = Signal(), Signal(), Signal()
+        self._last = Signal()
+        self._beat_step = Signal()  # the word was the last one of its beat
+        word = self._words(m, c)
+        address, inside = self._external(m, c)
+        self._weight_side(m, weights)
+        self._data(m, c, word)
+        self._states(m, c, weights, word, address, inside)
+        return m
+
+    def _words(self, m, c):
+        """The scratchpad word of this step, one bit wider than an address; c: the command as a LOAD."""
+        bits = self._config.size_bits
+        base, offset = Signal(bits), Signal(bits)
+        self._column, row, block = Signal(bits), Signal(bits), Signal(bits)
+        column_last, row_last = self._column + 1 == c.width, row + 1 == c.rows
+        word = Signal(bits + 1)
+        m.d.comb += [
+            word.eq(base + offset + self._column),
+            self._row_ends.eq(column_last),
+            self._last.eq(column_last & row_last & (block + 1 == c.blocks)),
+        ]
+        with m.If(self._start):
+            m.d.sync += [
+                base.eq(c.base), offset.eq(c.row_offset), self._column.eq(0), row.eq(0), block.eq(0),
+            ]
+        with m.Elif(self._step):
+            m.d.sync += self._column.eq(self._column + 1)
+            with m.If(column_last):
+                m.d.sync += [self._column.eq(0), row.eq(row + 1), offset.eq(next_offset(offset, c.pitch, c.extent))]
+                with m.If(row_last):
+                    m.d.sync += [
+                        row.eq(0), block.eq(block + 1), offset.eq(c.row_offset), base.eq(base + c.block_stride),
+                    ]
+        self._block_ends = column_last & row_last
+        return word
+
+    def _external(self, m, c):
+        """(address of this step's beat, whether it lies in its region)."""
+        bits = self._config.address_bits + 1
+        address, block = Signal(bits), Signal(bits)
+        base = Mux(self._is_weights, self.image_base, self.data_base)
+        limit = Mux(self._is_weights, self.image_limit, self.data_limit)
+        with m.If(self._start):
+            m.d.sync += [address.eq(base + c.address), block.eq(base + c.address)]
+        with m.Elif(self._beat_step):
+            m.d.sync += address.eq(address + 16)
+            with m.If(self._block_ends & ~self._is_weights):
+                m.d.sync += [address.eq(block + c.external_block_stride), block.eq(block + c.external_block_stride)]
+        return address, address + 16 <= limit
+
+    def _weight_side(self, m, c) -> None:
+        """Where a beat goes in the weight or parameter memory; c: the command as WEIGHTS."""
+        config = self._config
+        done, unit, row = Signal(len(c.length)), Signal.like(self.parameter_unit), Signal.like(self.parameter_row)
+        bytes_ = config.weight_row_bytes
+        first = (c.row * bytes_) // 16 if bytes_ < 16 else c.row << (bytes_ // 16 - 1).bit_length()
+        self._weights_last = done + 1 == c.length
+        m.d.comb += [
+            self.weight_unit.eq(first + done),
+            self.parameter_row.eq(c.row + row),
+            self.parameter_unit.eq(unit),
+        ]
+        with m.If(self._start):
+            m.d.sync += [done.eq(0), unit.eq(0), row.eq(0)]
+        with m.Elif(self.weight_enable | self.parameter_enable):
+            m.d.sync += [done.eq(done + 1), unit.eq(unit + 1)]
+            with m.If(unit + 1 == config.parameter_row_bytes // 16):
+                m.d.sync += [unit.eq(0), row.eq(row + 1)]
+
+    def _data(self, m, c, word) -> None:
+        """The one beat under way: read for LOAD and WEIGHTS, to be written for STORE."""
+        beat = Signal(BEAT_BITS, reset_less=True)
+        arrives = delayed(m, self.store.valid & self.store.ready, Scratchpad.read_latency, name="arrives")
+        self._word_arrives = arrives
+        with m.If(arrives):
+            m.d.sync += beat.eq(self.store_word)
+        with m.Elif(self.beat_valid):
+            m.d.sync += beat.eq(self.beat)
+        pixel = beat.word_select(self._column[:2], 32)
+        m.d.comb += [
+            self.data.eq(beat),
+            self.load.payload.data.eq(Cat(Mux(c.unpack, pixel, beat[:32]), Mux(c.unpack, 0, beat[32:]))),
+            self.load.payload.address.eq(word),
+            self.store.payload.eq(word),
+            self.write_data.payload.data.eq(beat),
+            self.write_data.payload.last.eq(1),
+        ]
+
+    def _fail(self, m, error: Error) -> None:
+        m.d.comb += [self.failed.eq(1), self.error.eq(error)]
+
+    def _states(self, m, c, weights, word, address, inside) -> None:
+        """IDLE, then for each beat ASK, ANSWER, KEEP (read) or FETCH, SEND, CONFIRM (write)."""
+        legal = Mux(self._is_weights, (weights.length != 0) & (weights.address[:4] == 0), legal_transfer(c))
+        in_range = self._is_weights | (word < self._config.scratchpad_words)
+        m.d.comb += [
+            self.request.payload.address.eq(address),
+            self.write_request.payload.address.eq(address),
+            self._beat_step.eq(self._step & (~c.unpack | self._is_store | (self._column[:2] == 3) | self._row_ends)),
+        ]
+        with m.FSM() as fsm:
+            with m.State("IDLE"):
+                with m.If(self.command_valid):
+                    m.d.comb += self._start.eq(1)
+                    m.next = "ASK"
+                    with m.If(~legal):
+                        self._fail(m, Error.FIELD)
+            with m.State("ASK"):
+                with m.If(~inside):
+                    self._fail(m, Error.REGION)
+                with m.Elif(~in_range):
+                    self._fail(m, Error.SCRATCHPAD)
+                with m.Elif(self._is_store):
+                    m.d.comb += self.store.valid.eq(~self.hold)
+                    with m.If(self.store.valid & self.store.ready):
+                        m.next = "FETCH"
+                with m.Else():
+                    m.d.comb += self.request.valid.eq(~self.hold)
+                    with m.If(self.request.valid & self.request.ready):
+                        m.next = "ANSWER"
+            with m.State("ANSWER"):
+                with m.If(self.beat_valid):
+                    m.next = "KEEP"
+                    with m.If(self.beat_error):
+                        self._fail(m, Error.READ_BUS)
+            with m.State("KEEP"):
+                self._keep(m, c, in_range)
+            with m.State("FETCH"):
+                with m.If(self._word_arrives):
+                    m.next = "SEND"
+            with m.State("SEND"):
+                self._send(m)
+            with m.State("CONFIRM"):
+                with m.If(self.write_response.valid):
+                    m.d.comb += [self._step.eq(1), self.finished.eq(self._last)]
+                    m.next = "ASK"
+                    with m.If(self._last):
+                        m.next = "IDLE"
+                    with m.If(self.write_response.payload.error):
+                        self._fail(m, Error.WRITE_BUS)
+            m.d.comb += self.idle.eq(~fsm.ongoing("SEND") & ~fsm.ongoing("CONFIRM"))
+
+    def _keep(self, m, c, in_range) -> None:
+        """The beat goes into its memory: at once, or the four pixels of a packed one after the other."""
+        with m.If(self._is_weights):
+            parameters = cmd.fields(Unit.WEIGHTS, self.command).parameters
+            m.d.comb += [
+                self.weight_enable.eq(~parameters), self.parameter_enable.eq(parameters),
+                self._beat_step.eq(1), self.finished.eq(self._weights_last),
+            ]
+            m.next = "ASK"
+        with m.Elif(~in_range):
+            self._fail(m, Error.SCRATCHPAD)
+        with m.Else():
+            m.d.comb += [
+                self.load.valid.eq(1),
+                self._step.eq(self.load.ready),
+                self.finished.eq(self._step & self._last),
+            ]
+            with m.If(self._beat_step):
+                m.next = "ASK"
+        with m.If(self.finished):
+            m.next = "IDLE"
+
+    def _send(self, m) -> None:
+        """Address and data go on their own; both have gone before the answer counts."""
+        asked, given = Signal(), Signal()
+        m.d.comb += [self.write_request.valid.eq(~asked), self.write_data.valid.eq(~given)]
+        request_goes, data_goes = Signal(), Signal()
+        m.d.comb += [
+            request_goes.eq(asked | self.write_request.ready),
+            data_goes.eq(given | self.write_data.ready),
+        ]
+        m.d.sync += [asked.eq(request_goes & ~data_goes), given.eq(data_goes & ~request_goes)]
+        with m.If(request_goes & data_goes):
+            m.next = "CONFIRM"
