@@ -19,6 +19,7 @@ RUN_SECONDS = 60.0  # on the line's clock
 COUNTERS = tuple(one.name for one in registers.REGISTERS if one.name.startswith("COUNT_"))
 IDENTIFICATION = (
     "MAGIC", "VERSION", "ARRAY", "UNITS", "SCRATCHPAD_WORDS", "WEIGHT_ROWS", "PARAMETER_ROWS", "QUEUE_UNITS",
+    "LIMITS",
 )
 STEP_BYTES = 2048  # between two calls of `progress`
 Result = TypeVar("Result")
@@ -69,7 +70,8 @@ class Board:
                             f"{found['VERSION']:#x}: must be {registers.MAGIC:#x}, major {registers.VERSION_MAJOR}")
         shape, units = registers.unpack("ARRAY", found["ARRAY"]), registers.unpack("UNITS", found["UNITS"])
         sizes = {name.lower(): found[name] for name in IDENTIFICATION if name.lower() in EngineConfig.__annotations__}
-        return EngineConfig(name=f"board-{self.name}", **shape, **units, **sizes)
+        limits = registers.unpack("LIMITS", found["LIMITS"])
+        return EngineConfig(name=f"board-{self.name}", **shape, **units, **sizes, **limits)
 
     def load(self, compiled: CompiledNetwork, progress: Progress | None = None) -> None:
         """Write program, weights and parameters; WesnpuError when they and the tensors do not fit the memory."""
