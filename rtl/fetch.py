@@ -18,11 +18,11 @@ class Fetch(wiring.Component):
 
     Members: `run`: high while the program runs (low resets nothing: the engine clears the unit between programs);
     `first`, `limit`: absolute addresses of the first command and the end of the image region; `request`, `beat`:
-    memory side;
-    `queue[u]`: streams of CommandUnit; `finished_counts[u]`; `ended`: END was reached and its waits and all units are
-    done; errors `unknown_unit`, `ran_out`, `bus_error` with `error_number`. A unit that was read with an error
-    (`beat_error`) is one only when it is its turn: what was read beyond END does not matter, and the number is that of
-    the command it belongs to. Throughput: one 16-byte unit per cycle.
+    memory side; `queue_load`, `queue_weights`, `queue_compute`, `queue_store`: streams of CommandUnit;
+    `finished_load` .. `finished_store`: commands that each unit has finished; `ended`: END was reached and its waits
+    and all units are done; errors `unknown_unit`, `ran_out`, `bus_error` with `error_number`. A unit that was read with
+    an error (`beat_error`) is one only when it is its turn: what was read beyond END does not matter, and the number is
+    that of the command it belongs to. Throughput: one 16-byte unit per cycle.
     """
 
     def __init__(self):

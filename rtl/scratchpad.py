@@ -40,7 +40,7 @@ class Scratchpad(wiring.Component):
 
     Members (latencies in cycles):
       row_address[j], row_enable[j]: the array's read of `pixels` words from row_address[j] on, every cycle, no waiting;
-      word[i]: row 0's word of pixel i, `row[j][i]`: every row's word, `read_latency` cycles later;
+      row[j][i]: the word of pixel i, `read_latency` cycles later;
       residual, residual_word[i]: stream of addresses, answered `read_latency` cycles after acceptance;
       store, store_word: likewise, one word;
       result, result_valid: results written at once; load: stream of LoadWrite.

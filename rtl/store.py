@@ -66,7 +66,8 @@ class Store(wiring.Component):
 
     def _external_address(self, m, walk, command):
         """The external byte address of the current word: contiguous within a block, `external_block_stride` between."""
-        address, block = Signal(33), Signal(33)
+        address = Signal(33)
+        block = Signal(33)  # where the current block begins
         stride, rows, row = Signal(32), Signal(16), Signal(16)
         with m.If(self.command_ready):
             first = self.base + command.address

@@ -119,8 +119,10 @@ class ParameterMemory(wiring.Component):
 class Weights(wiring.Component):
     """Streams bytes into the weight memory (row `row` on, wrapping) or the parameter memory.
 
-    Members as `Load`'s; the writes go to `unit` / `parameter_*` members, wired to the two memories. Throughput: one
-    beat per cycle.
+    Members: `rtl.command.members` and `number`, the command's; `base`: of the image region; `request` stream of bursts;
+    `beat` stream of 16 bytes, in request order, itself the data written: with `weight_enable` to unit `weight_unit` of
+    WeightMemory, with `parameter_enable` to unit `parameter_unit` of row `parameter_row` of ParameterMemory;
+    `finished`: pulse per command; `illegal`: a field is out of range. Throughput: one beat per cycle.
     """
 
     def __init__(self, config: EngineConfig):

@@ -6,11 +6,17 @@ from rtl.prove import (
     command,
     credits,
     fetch,
+    load,
     read_arbiter,
     requantizer,
     saturation,
+    store,
     transfer,
+    weights,
 )
 
-ROOMS = (requantizer, saturation, axi4, axi4_lite, command, fetch, read_arbiter, transfer, credits)
+ROOMS = (
+    requantizer, saturation, axi4, axi4_lite,
+    command, fetch, transfer, read_arbiter, load, weights, store, credits,
+)
 PROOFS = tuple(proof for room in ROOMS for proof in room.PROOFS)

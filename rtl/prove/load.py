@@ -1,0 +1,115 @@
+# amaranth: UnusedElaboratable=no
+"""LOAD: every beat becomes one word, or one per pixel in it, in order, held; every command is walked once."""
+
+from amaranth.hdl import Assert, Assume, Mux, Signal
+from amaranth.lib.wiring import In
+
+from compiler.encoding import Unit, length_units
+from rtl.command import fields
+from rtl.interfaces import BEAT_BITS
+from rtl.load import JOBS_AHEAD
+from rtl.prove.follow import Follow
+from rtl.prove.opened import opened
+from rtl.prove.proof import Proof
+from rtl.prove.streams import StreamHarness, holds
+from rtl.transfer import RowJob
+
+COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
+
+
+class LoadHarness(StreamHarness):
+    """Free commands, beats and readiness; a command and a beat are held until they are taken."""
+
+    def __init__(self, space):
+        self._signals = opened(space)
+        self._dut = space.Load(scratchpad_words=2048)
+        self._free = {"command": In(COMMAND_BITS), "may_start": In(1), "number": In(16), "base": In(32)}
+        ends = {"request_ready": In(1), "beat_valid": In(1), "beat": In(BEAT_BITS), "write_ready": In(1)}
+        super().__init__({**self._free, **ends, "command_valid": In(1), "chosen": In(1)})
+
+    def elaborate(self, platform):
+        m, dut = self.begin(), self._dut
+        m.submodules.dut = module = dut.elaborate(platform)
+        m.d.comb += [getattr(dut, name).eq(getattr(self, name)) for name in self._free]
+        m.d.comb += [
+            dut.command_valid.eq(self.command_valid), dut.request.ready.eq(self.request_ready),
+            dut.beat.valid.eq(self.beat_valid), dut.beat.payload.eq(self.beat), dut.write.ready.eq(self.write_ready),
+        ]
+        for name in ("command", "number"):
+            value = getattr(self, name)
+            holds(m, Assume, self.started, self.command_valid, dut.command_ready, value, f"given_{name}")
+        holds(m, Assume, self.started, self.beat_valid, dut.beat.ready, self.beat, "beat")
+        holds(m, Assert, self.started, dut.write.valid, dut.write.ready, dut.write.payload.as_value(), "write")
+        holds(m, Assert, self.started, dut.request.valid, dut.request.ready, dut.request.payload.as_value(), "request")
+        self._words(m, dut, module.submodules.walk)
+        self._commands(m, dut, module.submodules.jobs, module.submodules.walk)
+        self._asked(m, dut, module.submodules.splitter.i)
+        return m
+
+    def _words(self, m, dut, walk) -> None:
+        """`pixel`: words written from the beat that is offered."""
+        written, pixel = dut.write.valid & dut.write.ready, Signal(2)
+        taken = dut.beat.valid & dut.beat.ready
+        with m.If(written):
+            m.d.sync += pixel.eq(Mux(taken, 0, pixel + 1))
+            whole = Mux(walk.unpack, self.beat.word_select(pixel, 32), self.beat)
+            m.d.comb += Assert(dut.write.payload.data == whole)
+            m.d.comb += Assert(taken == (~walk.unpack | (pixel == 3) | walk.last_in_row))
+        m.d.comb += [
+            Assert(~taken | written),
+            Assert(pixel == Mux(walk.valid & walk.unpack, walk.column[:2], 0)),
+            Assert(~walk.valid | ~self.beat_valid | dut.write.valid | dut.overflow),  # never stuck
+        ]
+
+    def _commands(self, m, dut, jobs, walk) -> None:
+        """`begun`: the command that is offered was handed to both walks, and its requests are not all out."""
+        handed, begun = Signal(), Signal()
+        m.d.comb += handed.eq(jobs.w_en & jobs.w_rdy)
+        with m.If(handed):
+            m.d.sync += begun.eq(1)
+        with m.Elif(dut.command_ready):
+            m.d.sync += begun.eq(0)
+        job = Follow(
+            m, entered=handed, left=dut.finished, item=jobs.w_data, chosen=self.chosen, room=JOBS_AHEAD + 1, name="job"
+        )
+        jobs.is_well_formed(m)
+        kept, waiting = RowJob(job.kept), jobs.entry(m, job.ahead - walk.valid)
+        m.d.comb += [
+            Assert(~jobs.w_en | jobs.w_rdy),
+            Assert(begun == self._signals["walking"]),
+            Assert(~begun | self.command_valid),
+            Assert(~handed | ~begun),
+            Assert(~dut.command_ready | begun),
+            Assert(job.inside == jobs.level + walk.valid),
+        ]
+        with m.If(job.watched & walk.valid & (job.ahead == 0)):
+            m.d.comb += Assert((walk.number == kept.number) & (walk.unpack == kept.unpack))
+        with m.Elif(job.watched):
+            m.d.comb += Assert(waiting == job.kept)
+
+    def _asked(self, m, dut, run) -> None:
+        """Every block of the command is handed to the splitter once; `asked` counts them."""
+        asked, handed, blocks = Signal(16), run.valid & run.ready, fields(Unit.LOAD, self.command).blocks
+        m.d.comb += [
+            Assert(dut.command_ready == (handed & (asked + 1 == blocks))),
+            Assert(~self._signals["walking"] | ((self._signals["block"] == asked) & (asked < blocks))),
+            Assert(self._signals["walking"] | (asked == 0)),
+        ]
+        with m.If(handed):
+            m.d.sync += asked.eq(Mux(dut.command_ready, 0, asked + 1))
+
+
+PROOFS = (
+    Proof(
+        name="load", module="rtl.load", harness=lambda space: LoadHarness(space), depth=2,
+        claim="every beat is written once, whole or pixel by pixel, in order, held; every command is walked once",
+        bugs=(
+            ("take.eq(self.write.valid & self.write.ready)", "take.eq(self.write.valid)"),
+            ("take & (~walk.unpack | (quarter == 3) | walk.last_in_row)", "take & (~walk.unpack | (quarter == 3))"),
+            ("jobs.w_rdy & ~walking", "~walking"),
+            ("jobs.w_rdy & ~walking", "jobs.w_rdy"),
+            ("jobs.r_en.eq(walk.i.ready)", "jobs.r_en.eq(1)"),
+            ("with m.If(walking & splitter.i.ready):", "with m.If(walking):"),
+        ),
+    ),
+)
