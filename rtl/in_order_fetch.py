@@ -58,8 +58,10 @@ class InOrderFetch(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        address, started, tried = Signal(self._config.address_bits + 1), Signal(), Signal()
+        address = Signal(self._config.address_bits + 1)
+        started = Signal()
         asking = Signal()  # an answer is under way
+        tried = Signal()  # the unit was read and could not be handed over; nothing has changed since
         outside = address >= self.limit
         good = self.run & self.beat_valid & ~self.beat_error
         m.d.comb += [
@@ -89,7 +91,9 @@ class InOrderFetch(wiring.Component):
         unit = header["unit"]
         waits = [header[f"wait_{one.name.lower()}"] for one in EXECUTING_UNITS]
         met = Cat(*[count >= wait for count, wait in zip(self.finished, waits, strict=True)]).all()
-        head, target, last = self.index == 0, Signal(2), Signal(range(LONGEST))
+        head = self.index == 0
+        target = Signal(2)
+        last = Signal(range(LONGEST))
         units = Array(length_units(one) - 1 for one in EXECUTING_UNITS)
         m.d.comb += [
             self.target.eq(target),
