@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compiler.config import preset
+from compiler.config import EngineConfig, preset
 from compiler.cycles import Memory, estimate
 from compiler.program import compile_network
 from golden.network import Network
@@ -14,6 +14,7 @@ from quant.onnx_import import import_onnx
 from quant.recipe import quantize
 from sim.cosim import cosim
 from tests.test_compiler_split import LAYERS, network_of
+from tests.test_sim_engine import FOUR_PIXELS
 from wesnpu.demo import DATA, MODELS, PREPROCESSING
 
 CALIBRATION = 8
@@ -28,12 +29,12 @@ def fashion(name: str) -> Network:
     return quantize(import_onnx(MODELS / f"{name}.onnx"), pictures, recipe="wes", preprocessing=PREPROCESSING)
 
 
-def check(network: Network, config: str) -> None:
+def check(network: Network, config: EngineConfig) -> None:
     """Every layer within 2 % or 64 cycles, the network within 0.5 %."""
     shape = network.tensors[network.input].shape
     image = np.random.default_rng(5).integers(-128, 128, (1, *shape)).astype(np.int8)
     measured = cosim(network, image, config)
-    predicted = estimate(compile_network(network, preset(config)), Memory())
+    predicted = estimate(compile_network(network, config), Memory())
     assert measured.mismatches == []
     assert len(predicted.layers) == len(measured.layers) > 0
     for model, real in zip(predicted.layers, measured.layers, strict=True):
@@ -61,7 +62,11 @@ RUNS = [
 
 @pytest.mark.parametrize(("name", "config"), RUNS)
 def test_fashion_networks(name, config):
-    check(fashion(name), config)
+    check(fashion(name), preset(config))
+
+
+def test_four_pixels():
+    check(fashion("fashion_mobilenet_v2"), FOUR_PIXELS)
 
 
 @pytest.mark.parametrize("layer", ["pooling_56", "vgg_classifier"])
@@ -69,7 +74,7 @@ def test_chains(layer):
     """Layers whose sums are made in pieces, input or weights loaded all the time."""
     size, shape, chained, _ = LAYERS[layer]
     assert "micro" in chained
-    check(network_of(size, preset("micro").guard_bits, shape)[0], "micro")
+    check(network_of(size, preset("micro").guard_bits, shape)[0], preset("micro"))
 
 
 @pytest.mark.parametrize(
@@ -97,4 +102,4 @@ def test_imagenet_networks(name):
     if not path.exists():
         pytest.skip(f"{path} is not there: make models")
     pictures = np.random.default_rng(7).normal(size=(2, 3, 224, 224)).astype(np.float32)
-    check(quantize(import_onnx(path, shape=(1, 3, 224, 224)), pictures, recipe="wes"), "large")
+    check(quantize(import_onnx(path, shape=(1, 3, 224, 224)), pictures, recipe="wes"), preset("large"))
