@@ -21,6 +21,7 @@ from sim.session import Prepared, Session, prepare_plain
 SOFT_RESET = registers.pack("CONTROL", soft_reset=1)
 TIMEOUT = 300
 SILENCE = 3000  # cycles of a memory that is slow, not stuck
+LONGEST = 100_000  # cycles of a program that fails
 RUN = 20  # units of 16 bytes: a burst of 16 and 4 more
 
 
@@ -159,12 +160,13 @@ def _untouched(job: Job, outcome: Outcome) -> bool:
 
 async def _check_broken(session: Session, broken: Broken) -> None:
     """The documented code and command, and no stray write."""
-    outcome = await session.driver.run(broken.job)
+    outcome = await session.driver.run(broken.job.with_(cycle_limit=min(broken.job.cycle_limit, LONGEST)))
+    wanted = f"must be {broken.error.name} at command {broken.command}"
     if not outcome.finished:
-        raise SimulationError(f"{broken.name}: no interrupt after {outcome.cycles} cycles")
+        raise SimulationError(f"{broken.name}: no interrupt after {outcome.cycles} cycles, {wanted}")
     if (outcome.error, outcome.error_command) != (broken.error, broken.command):
         found = f"{Error(outcome.error).name} at command {outcome.error_command}"
-        raise SimulationError(f"{broken.name}: {found}, must be {broken.error.name} at command {broken.command}")
+        raise SimulationError(f"{broken.name}: {found}, {wanted}")
     if not _untouched(broken.job, outcome):
         raise SimulationError(f"{broken.name}: wrote outside the data region")
     session.tally.notes.append(f"{broken.name}: {broken.error.name}")
