@@ -10,13 +10,18 @@ from amaranth.lib.wiring import Component
 from compiler.config import EngineConfig
 from fpga.harness import Harness
 from golden.errors import WesnpuError
+from rtl.access import Access
 from rtl.array import MacArray
 from rtl.axi4 import Axi4Adaptor
 from rtl.compute import Compute
 from rtl.fetch import Fetch
 from rtl.generate import MODULE, portable, verilog_text
+from rtl.in_order import InOrderAccess
+from rtl.in_order_walk import InOrderWalk
 from rtl.load import Load
+from rtl.mover import Mover
 from rtl.operands import Operands
+from rtl.planned_walk import PlannedWalk
 from rtl.read_arbiter import ReadArbiter
 from rtl.registers import Registers
 from rtl.requantizer import RequantizerLane
@@ -46,6 +51,9 @@ BLOCKS: dict[str, Callable[[EngineConfig], Component]] = {
     "arbiter": lambda config: ReadArbiter(),
     "axi4": lambda config: Axi4Adaptor(bus_bytes=config.bus_bytes),
     "registers": Registers,
+    "access": lambda config: InOrderAccess(config) if config.in_order else Access(config),
+    "walk": lambda config: InOrderWalk(config) if config.in_order else PlannedWalk(config),
+    "mover": Mover,
 }
 ENGINE = "engine"
 TOP = MODULE

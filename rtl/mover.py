@@ -243,11 +243,7 @@ class Mover(wiring.Component):
         """Address and data go on their own; both have gone before the answer counts."""
         asked, given = Signal(), Signal()
         m.d.comb += [self.write_request.valid.eq(~asked), self.write_data.valid.eq(~given)]
-        request_goes, data_goes = Signal(), Signal()
-        m.d.comb += [
-            request_goes.eq(asked | self.write_request.ready),
-            data_goes.eq(given | self.write_data.ready),
-        ]
+        request_goes, data_goes = asked | self.write_request.ready, given | self.write_data.ready
         m.d.sync += [asked.eq(request_goes & ~data_goes), given.eq(data_goes & ~request_goes)]
         with m.If(request_goes & data_goes):
             m.next = "CONFIRM"

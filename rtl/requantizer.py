@@ -23,16 +23,18 @@ class RequantizerLane(wiring.Component):
     differ from cycle to cycle. One T x 17 bit signed multiplier, with `residual` one 9 x 17 bit besides.
 
     Parameters: guard_bits: G, 5 or 7 (T = G + 11).  residual: whether Eq. 7 is built in.
+    steady: constants do not change while a result is under way, so none travels beside it.
 
     Members: `acc` int32; `shift` n_c, 0..15; `constants`; `residual` u, int8; `output` y, int8; `shifted` t, T bits
     (Eq. 3); `product` p, G + 27 bits (Eq. 4). The last three belong to one input, `latency` cycles before.
     """
 
-    def __init__(self, *, guard_bits: int = 7, residual: bool = True):
+    def __init__(self, *, guard_bits: int = 7, residual: bool = True, steady: bool = False):
         if guard_bits not in (5, 7):
             raise ValueError(f"RequantizerLane guard_bits = {guard_bits!r} must be one of (5, 7)")
         self._guard_bits = guard_bits
         self._with_residual = residual
+        self._steady = steady
         members = {
             "acc": In(signed(ACC_BITS)),
             "shift": In(4),
@@ -84,7 +86,8 @@ class RequantizerLane(wiring.Component):
 
     def _constant(self, m, name, stage):
         """Field `name` of the layer constants as it is beside the registers of `stage`."""
-        return self._delayed(m, name, getattr(self.constants, name), None, stage)
+        value = getattr(self.constants, name)
+        return value if self._steady else self._delayed(m, name, value, None, stage)
 
     def _times(self, m, name, a, b):
         """The multiplier `name`. Proofs put a cut here: solvers do not multiply two variables."""

@@ -176,7 +176,7 @@ class Results(wiring.Component):
         shifts = shifts.word_select(phase, SHIFT_BITS * config.requant_lanes) if phases > 1 else shifts
         lanes = []
         for r in range(config.requant_lanes):
-            lane = RequantizerLane(guard_bits=config.guard_bits)
+            lane = RequantizerLane(guard_bits=config.guard_bits, steady=config.in_order)
             m.submodules[f"lane_{r}"] = lane
             lanes.append(lane)
             m.d.comb += [
