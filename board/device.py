@@ -1,14 +1,14 @@
 """A board as the host uses it: which engine it has, a program in its memory, images through it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 
 from board.host import Host, LinkError, SessionLost
 from compiler import registers
-from compiler.config import EngineConfig
+from compiler.config import EngineConfig, preset
 from compiler.layout import aligned
 from compiler.program import CompiledNetwork
 from golden.errors import WesnpuError
@@ -17,10 +17,7 @@ RESTARTS = 20  # times that all is loaded again after a reset, without one image
 TIMEOUT_CYCLES = 1 << 20  # the engine gives its memory up after that
 RUN_SECONDS = 60.0  # on the line's clock
 COUNTERS = tuple(one.name for one in registers.REGISTERS if one.name.startswith("COUNT_"))
-IDENTIFICATION = (
-    "MAGIC", "VERSION", "ARRAY", "UNITS", "SCRATCHPAD_WORDS", "WEIGHT_ROWS", "PARAMETER_ROWS", "QUEUE_UNITS",
-    "LIMITS",
-)
+IDENTIFICATION = tuple(registers.identification(preset("small")))  # the same registers for every engine
 STEP_BYTES = 2048  # between two calls of `progress`
 Result = TypeVar("Result")
 
@@ -68,10 +65,11 @@ class Board:
         if found["MAGIC"] != registers.MAGIC or found["VERSION"] >> 16 != registers.VERSION_MAJOR:
             raise LinkError(f"board {self.name!r} holds no engine of this version: MAGIC {found['MAGIC']:#x}, VERSION "
                             f"{found['VERSION']:#x}: must be {registers.MAGIC:#x}, major {registers.VERSION_MAJOR}")
-        shape, units = registers.unpack("ARRAY", found["ARRAY"]), registers.unpack("UNITS", found["UNITS"])
-        sizes = {name.lower(): found[name] for name in IDENTIFICATION if name.lower() in EngineConfig.__annotations__}
-        limits = registers.unpack("LIMITS", found["LIMITS"])
-        return EngineConfig(name=f"board-{self.name}", **shape, **units, **sizes, **limits)
+        told: dict[str, Any] = {"name": f"board-{self.name}"}
+        for name, value in found.items():
+            parts = registers.unpack(name, value)
+            told |= {name.lower(): value} if list(parts) == ["value"] else parts
+        return EngineConfig(**{one.name: told[one.name] for one in fields(EngineConfig)})
 
     def load(self, compiled: CompiledNetwork, progress: Progress | None = None) -> None:
         """Write program, weights and parameters; WesnpuError when they and the tensors do not fit the memory."""

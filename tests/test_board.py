@@ -12,7 +12,7 @@ from board.host import Host, LinkError
 from board.noise import Noise, NoisyLine
 from board.simulation import SimulatedLine, simulated_board
 from compiler import registers
-from compiler.config import preset
+from compiler.config import EngineConfig, preset
 from compiler.program import CompiledNetwork, compile_network
 from golden.errors import WesnpuError
 from golden.network import Network
@@ -21,6 +21,7 @@ from quant import fashion
 from quant.evaluate import input_codes
 from quant.images import Images
 from quant.recipe import quantize
+from rtl.interfaces import Cause
 from sim.layers import random_network
 
 SEED = int(os.environ.get("LINK_SEED", "1"))
@@ -45,10 +46,8 @@ def check(board: Board, compiled: CompiledNetwork, image: np.ndarray) -> int:
     result = board.run(image, names=names)
     for name in names:
         np.testing.assert_array_equal(result.tensors[name], expected[name], err_msg=name)
-    causes = dict(result.counters)
-    assert causes.pop("cycles") == result.cycles > 0
-    counted = result.cycles if board.config.counters else 0
-    assert sum(causes.values()) - causes["read_beats"] - causes["write_beats"] == counted
+    causes = sum(result.counters[cause.name.lower()] for cause in Cause)
+    assert result.cycles > 0 and causes == (result.cycles if board.config.counters else 0)
     return len(names)
 
 
@@ -68,24 +67,26 @@ def test_several_programs_and_images(line):
         check(board, compiled, -1 - image)
 
 
-def fashion_network() -> Network:
-    return quantize(
+def fashion_network(config: EngineConfig) -> tuple[Network, np.ndarray]:
+    """The smallest network, and an image, int8 (1, 28, 28)."""
+    network = quantize(
         fashion.imported("fashion_nano"), fashion.data().calibration[:64], recipe="wes",
-        preprocessing=fashion.PREPROCESSING, guard_bits=preset(CONFIG).guard_bits,
+        preprocessing=fashion.PREPROCESSING, guard_bits=config.guard_bits,
     )
+    images = Images(fashion.data().images[:1], fashion.SHAPE, fashion.PREPROCESSING)
+    return network, input_codes(network, next(iter(images.batches(1))))[0]
 
 
-def test_a_fashion_mnist_image_through_the_pins(line):
+def image_through_the_pins(line: SimulatedLine, name: str) -> None:
     """Loaded, run and read back by the host as shipped; every tensor that lies in the board's memory is compared.
 
     Then a second host ends a program of the first one, which notices, loads everything again, and is right again.
     """
-    network, images = fashion_network(), Images(fashion.data().images[:1], fashion.SHAPE, fashion.PREPROCESSING)
-    image = input_codes(network, next(iter(images.batches(1))))[0]
-    compiled = compile_network(network, preset(CONFIG), keep_all=True)
-    memory = 16 * BOARDS[BOARD].memory_words
-    if len(compiled.image) + compiled.data_size > memory:
-        compiled = compile_network(network, preset(CONFIG))
+    config = preset(BOARDS[name].config)
+    network, image = fashion_network(config)
+    compiled = compile_network(network, config, keep_all=True)
+    if len(compiled.image) + compiled.data_size > 16 * BOARDS[name].memory_words:
+        compiled = compile_network(network, config)
     host = Host(line, random.Random(SEED))
     board = Board(host)
     board.load(compiled)
@@ -97,6 +98,17 @@ def test_a_fashion_mnist_image_through_the_pins(line):
     assert second._status() == {"busy": 0, "done": 1, "error": 8, "error_command": 0}
     check(board, compiled, image)
     assert board.restarts == 1
+
+
+def test_a_fashion_mnist_image_through_the_pins(line):
+    image_through_the_pins(line, BOARD)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(set(BOARDS) - {BOARD}))
+def test_a_fashion_mnist_image_through_the_pins_of_other_boards(name):
+    with SimulatedLine(simulated_board(name), seed=SEED) as line:
+        image_through_the_pins(line, name)
 
 
 def test_what_does_not_fit_is_refused(line):
