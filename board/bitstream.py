@@ -52,6 +52,8 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     folder = kept(lambda made: _run(plan, family, made), *parts, *versions)
     report, netlist = (json.loads((folder / name).read_text()) for name in (REPORT, f"{NAME}.json"))
     clock = max(report["fmax"].values(), key=lambda one: one["constraint"])
+    if clock["constraint"] < 0.999 * board.clock_hz / 1e6:
+        raise WesnpuError(f"the tools aimed at {clock['constraint']} MHz, the PLL gives {board.clock_hz / 1e6}")
     target = FOLDER / f"{board.name}.{PACKED[family]}"
     make_whole(target, lambda path: shutil.copyfile(folder / f"{NAME}.{PACKED[family]}", path))
     used = {name: one for name, one in report["utilization"].items() if one["used"]}

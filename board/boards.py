@@ -95,10 +95,9 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        clock, locked, pressed = Signal(name="pll_clock"), Signal(name="pll_locked"), Signal()
+        clock, locked, pressed = Signal(), Signal(), Signal()
         m.domains.sync = ClockDomain("sync")
-        m.d.comb += ClockSignal("sync").eq(clock)
-        platform.add_clock_constraint(clock, self._board.clock_hz)
+        m.d.comb += ClockSignal("sync").eq(clock)  # nextpnr derives its frequency from the PLL
         m.submodules.pll = self._pll(m, platform, clock, locked)
         m.submodules.button = button = io.Buffer("i", platform.request(*self._board.reset, dir="-"))
         m.d.comb += pressed.eq(button.i)
