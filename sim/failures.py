@@ -74,7 +74,7 @@ def _outside(session: Session, prepared: Prepared, program: PlainProgram) -> Ite
             yield _changed(prepared, program, unit, Error.REGION, address=at)
 
 
-def _across(prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
+def _across(session: Session, prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
     """Transfers that begin inside their region and leave it: in, at and behind the first burst, in the second block."""
     image, data = prepared.job.image[1], prepared.job.data[1]
     row = {"row_offset": 0, "rows": 1, "blocks": 1, "base": 0, "block_stride": 0, "pitch": RUN, "width": RUN}
@@ -83,7 +83,7 @@ def _across(prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
         for inside in (1, RUN - 5, RUN - 4, RUN - 3):
             yield _changed(prepared, program, unit, Error.REGION, **run | {"address": size - inside * UNIT_BYTES})
     for unit, size, run in forms[1:]:
-        for stride in (size - UNIT_BYTES, size, 0xFFFFFFF0):
+        for stride in (size - UNIT_BYTES, size, (1 << session.config.address_bits) - UNIT_BYTES):
             two = {"address": 0, "width": 2, "pitch": 2, "blocks": 2, "external_block_stride": stride}
             yield _changed(prepared, program, unit, Error.REGION, **run | two)
 
@@ -181,7 +181,7 @@ async def errors(session: Session, orders) -> None:
     many = plain_program(prepared.network, session.config, times=2 * CONTEXTS)
     repeated = prepare_plain(prepared.network, prepared.image, session.config, Manners(), orders.seed, many)
     for group in (_broken_commands(session, prepared, program), _outside(session, prepared, program),
-                  _across(prepared, program), _limits(session, prepared, program),
+                  _across(session, prepared, program), _limits(session, prepared, program),
                   _in_turn(session, repeated, many),
                   await _soft_resets(session, prepared.job)):
         for broken in group:

@@ -98,7 +98,7 @@ def mode_of(layer: ConvLayer, config: EngineConfig) -> tuple[Mode, int]:
     largest = max(layer.kernel)
     if layer.depthwise:
         grid = 3 if largest <= 3 else 5
-        return (Mode.WINDOW, grid) if largest <= config.window_kernel else (Mode.SEQUENTIAL, 0)
+        return (Mode.WINDOW, grid) if largest <= grid <= config.window_kernel else (Mode.SEQUENTIAL, 0)
     if layer.input_channels <= 4 and largest <= 3 and config.gathers:
         return Mode.GATHER, 3
     return Mode.DENSE, 0

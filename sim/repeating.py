@@ -15,8 +15,6 @@ from golden.network import Network
 from sim.layers import Builder, Shape
 from sim.plain_program import PlainProgram, plain_program
 
-ROWS = 1 << 14  # of a tall image: the output has one row less, so bits 0 to 13 of its last row's number are set
-LENGTH = (1 << 15) - 16  # positions of a long kernel: nearly all bits are set, and a weight row is never cut
 SLOTS = 8
 BLOCKS_MAX = 4095  # a tensor has at most 65535 channels
 NONE = (0, 0, 0, 0)
@@ -51,10 +49,11 @@ def _repeated(network: Network, outputs: int, inputs: int) -> Network:
 
 
 def _tall(rng: np.random.Generator, config: EngineConfig) -> Repeating:
-    """One command of many output rows, through rings of 8 rows."""
-    size = (8, ROWS, 1)
+    """One command of many output rows, through rings of 8 rows: one row less than a quarter of what fields can say."""
+    rows = 1 << (config.size_bits - 2)
+    size = (8, rows, 1)
     network = _one_layer(rng, config, size, kernel=(2, 1), channels=16)
-    image = np.resize(_image(rng, (SLOTS, 8, 1)), (ROWS, 8, 1)).transpose(1, 0, 2)
+    image = np.resize(_image(rng, (SLOTS, 8, 1)), (rows, 8, 1)).transpose(1, 0, 2)
     return Repeating(network, np.ascontiguousarray(image), plain_program(network, config, slots=SLOTS))
 
 
@@ -90,7 +89,9 @@ def _deep(rng: np.random.Generator, config: EngineConfig) -> Repeating:
 def _many_groups(rng: np.random.Generator, config: EngineConfig) -> Repeating:
     """One pixel of as many channels as the scratchpad holds, computed in place by one command."""
     period = min(config.parameter_rows, config.weight_rows) * config.lanes
-    size = (min(config.scratchpad_words // config.pixels, BLOCKS_MAX) * WORD_BYTES, 1, 1)
+    groups = (1 << config.size_bits) - 1
+    blocks = min(config.scratchpad_words // config.pixels, BLOCKS_MAX, groups * config.lanes // WORD_BYTES)
+    size = (blocks * WORD_BYTES, 1, 1)
     network = _repeated(_one_layer(rng, config, size, depthwise=True, kernel=(1, 1)), period, 1)
     program = plain_program(network, config, mode=(Mode.SEQUENTIAL, 0), in_place=True)
     return Repeating(network, _image(rng, size), program)
@@ -98,11 +99,12 @@ def _many_groups(rng: np.random.Generator, config: EngineConfig) -> Repeating:
 
 def _long_kernel(rng: np.random.Generator, config: EngineConfig, *, upright: bool) -> Repeating:
     """One sum over a kernel that is nearly all padding, a column or a row of equal weights."""
-    inside, before = 8, 20_000
-    after = LENGTH - inside - before
-    line, padding, size = (1, LENGTH), (0, before, 0, after), (16, 1, inside)
+    length = (1 << (config.size_bits - 1)) - WORD_BYTES  # nearly all bits are set, and no weight row is cut
+    inside, before = 8, length * 5 // 8
+    after = length - inside - before
+    line, padding, size = (1, length), (0, before, 0, after), (16, 1, inside)
     if upright:
-        line, padding, size = (LENGTH, 1), (before, 0, after, 0), (16, inside, 1)
+        line, padding, size = (length, 1), (before, 0, after, 0), (16, inside, 1)
     network = _one_layer(rng, config, size, depthwise=True, kernel=line, padding=padding, equal_weights=True)
     return Repeating(network, _image(rng, size), plain_program(network, config))
 
