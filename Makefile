@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove synth bitstream models clean
+.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove synth netlist bitstream models clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -56,6 +56,9 @@ synth: ## [CONFIG=medium DEVICE=85f BLOCK=engine SEEDS=5] area and routed clock 
 bitstream: ## BOARD=ulx3s_85f|ecpix5_85f|icebreaker [SEED=1] the file for a board's FPGA, in build/bitstream/
 	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
 	@$(RUN) -m board $(BOARD) $(if $(SEED),--seed $(SEED))
+
+netlist: setup ## [CONFIG=nano DEVICE=up5k] simulate what synthesis made: requantizer and engine, the same tests
+	@$(RUN) -m fpga.netlist_cases $(if $(CONFIG),--config $(CONFIG)) $(if $(DEVICE),--device $(DEVICE))
 
 models: setup ## build the ImageNet-sized networks into the cache folder
 	@$(RUN) -m models.build $(MODEL)

