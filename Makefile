@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove synth netlist bitstream models clean
+.PHONY: help setup lock demo cosim-imagenet test test-long lint bench accuracy verilog sim prove synth cost netlist bitstream models clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -57,7 +57,11 @@ bitstream: ## BOARD=ulx3s_85f|ecpix5_85f|icebreaker [SEED=1] the file for a boar
 	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
 	@$(RUN) -m board $(BOARD) $(if $(SEED),--seed $(SEED))
 
-netlist: setup ## [CONFIG=nano DEVICE=up5k] simulate what synthesis made: requantizer and engine, the same tests
+cost: ## [DEVICE=25f SEEDS=5] what each requantizer costs on an FPGA and what it is worth: docs/cost.md
+	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
+	@$(RUN) -m wesnpu.cost $(if $(DEVICE),--device $(DEVICE)) $(if $(SEEDS),--seeds $(SEEDS))
+
+netlist: setup ## [CONFIG=nano DEVICE=up5k] simulate what synthesis made of the requantizer: the same test
 	@$(RUN) -m fpga.netlist_cases $(if $(CONFIG),--config $(CONFIG)) $(if $(DEVICE),--device $(DEVICE))
 
 models: setup ## build the ImageNet-sized networks into the cache folder

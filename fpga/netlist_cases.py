@@ -1,4 +1,4 @@
-"""make netlist [CONFIG= DEVICE=]: the tests of requantizer and engine on what synthesis made of them, by equality.
+"""make netlist [CONFIG= DEVICE=]: the test of the requantizer on what synthesis made of it, by equality.
 
 ECP5's multiplier and block RAM, whose models are this project's own, are tested first.
 """
@@ -10,18 +10,16 @@ from typing import Annotated
 import typer
 
 from compiler.config import EngineConfig, preset
-from fpga.blocks import TOP, block, component_verilog, without_brackets
+from fpga.blocks import TOP, block, component_verilog
 from fpga.device import Device, device
 from fpga.post_synthesis import OWN_FOLDER, netlist_verilog
 from golden.errors import WesnpuError
-from rtl.generate import verilog_text
-from sim.build import CACHE, build_bench, build_sources
+from sim.build import CACHE, build_sources
 from sim.cases import Orders
 from sim.runner import Result, run_case
 
 SOURCE = OWN_FOLDER / "cells_test.v"
 BENCH = OWN_FOLDER / "cells_bench.sv"
-ENGINE_CASES = (("mixed", 12), ("programs", 4), ("chain", 1))  # (test of `make sim`, networks)
 
 
 def cells_case(models: dict[str, str] | None = None) -> Result:
@@ -33,7 +31,7 @@ def cells_case(models: dict[str, str] | None = None) -> Result:
     plain = CACHE / "cells_source.v"
     plain.parent.mkdir(parents=True, exist_ok=True)
     plain.write_text(source.replace(f"module {TOP} ", f"module {TOP}_source "))
-    build = build_sources([netlist, plain, BENCH], "cells_bench")
+    build = build_sources([netlist, plain, BENCH], "cells_bench", optimize="-O0")
     return run_case(Orders("cells"), preset("nano"), build=build, module="fpga.cells_case")
 
 
@@ -56,19 +54,9 @@ def requantizer_case(config: EngineConfig, target: Device, seed: int = 3) -> Res
     return run_case(Orders("requantizer", seed=seed), config, build=build, module="sim.blocks.requantizer")
 
 
-def engine_cases(config: EngineConfig, target: Device, seed: int = 1) -> dict[str, Result]:
-    """The engine of `config` on the bench: every value traced and the whole memory compared, by test."""
-    netlist = netlist_verilog(without_brackets(verilog_text(config, trace=True)), TOP, target)
-    build = build_bench(config, verilog=netlist)
-    return {
-        name: run_case(Orders(name, seed=seed, count=count), config, build=build) for name, count in ENGINE_CASES
-    }
-
-
 def main(
     config: Annotated[str, typer.Option(help="preset")] = "nano",
     target: Annotated[str, typer.Option("--device", help="25f, 45f, 85f or up5k")] = "up5k",
-    engine: Annotated[bool, typer.Option(help="the whole engine, too")] = True,
 ) -> None:
     """Simulate netlists; exit code 1 when a value differs."""
     failed = False
@@ -76,8 +64,6 @@ def main(
         chosen, sizes = device(target), preset(config)
         results = {"cells of ECP5": cells_case()} if chosen.family == "ecp5" else {}
         results[f"requantizer of {config}"] = requantizer_case(sizes, chosen)
-        if engine:
-            results |= {f"engine {config}, {name}": one for name, one in engine_cases(sizes, chosen).items()}
     except (WesnpuError, ValueError) as error:
         sys.exit(f"make netlist: {error}")
     for name, result in results.items():

@@ -11,13 +11,14 @@ from rtl.prove import (
     read_arbiter,
     requantizer,
     saturation,
+    schemes,
     store,
     transfer,
     weights,
 )
 
 ROOMS = (
-    requantizer, saturation, axi4, axi4_lite,
+    requantizer, schemes, saturation, axi4, axi4_lite,
     command, fetch, in_order_fetch, transfer, read_arbiter, load, weights, store, credits,
 )
 PROOFS = tuple(proof for room in ROOMS for proof in room.PROOFS)
