@@ -129,9 +129,8 @@ def test_every_register_by_its_access_rule(order, delay):
 
 
 def test_unmapped_addresses():
-    mapped = {one.offset for one in REGISTERS}
-    holes = [address for address in (0x48, 0x7C, 0xAC, 0x100, 0x200, 0x400, 0x800, 0xFFC) if address not in mapped]
-    assert len(holes) == 8
+    holes = (0x4C, 0x7C, 0xAC, 0x100, 0x200, 0x400, 0x800, 0xFFC)
+    assert not {one.offset for one in REGISTERS} & set(holes)
 
     async def body(ctx, dut, bus):
         for address in holes:
