@@ -80,7 +80,7 @@ def _across(session: Session, prepared: Prepared, program: PlainProgram) -> Iter
     row = {"row_offset": 0, "rows": 1, "blocks": 1, "base": 0, "block_stride": 0, "pitch": RUN, "width": RUN}
     forms = ((Unit.WEIGHTS, image, {"length": RUN}), (Unit.LOAD, data, row | {"unpack": 0}), (Unit.STORE, data, row))
     for unit, size, run in forms:
-        for inside in (1, RUN - 5, RUN - 4, RUN - 3):
+        for inside in (one for one in (1, RUN - 5, RUN - 4, RUN - 3) if one * UNIT_BYTES <= size):
             yield _changed(prepared, program, unit, Error.REGION, **run | {"address": size - inside * UNIT_BYTES})
     for unit, size, run in forms[1:]:
         for stride in (size - UNIT_BYTES, size, (1 << session.config.address_bits) - UNIT_BYTES):

@@ -119,7 +119,7 @@ def test_random_bottlenecks_on_random_engines(block: int) -> None:
 
 def test_an_output_that_fits_whole_has_the_pitch_of_its_reader() -> None:
     """A ring of two tiles can be as tall as the tensor: then the next section's 5 x 5 window reads it where it lies."""
-    config = dataclasses.replace(PRESETS["nano"], window_kernel=5, weight_rows=16)
+    config = dataclasses.replace(PRESETS["micro"], window_kernel=5, weight_rows=16)
     builder = Builder(np.random.default_rng(1), config.guard_bits, 3, 12, 2)
     for channels in (18, 3, 18):
         builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=channels))

@@ -35,7 +35,7 @@ def scarce(name: str, seed: int) -> EngineConfig:
     rng = np.random.default_rng(seed)
     sizes = {"scratchpad_words": (64, 1024), "weight_rows": (64, 256), "parameter_rows": (8, 32)}
     chosen = {field: int(low << rng.integers(0, (high // low).bit_length())) for field, (low, high) in sizes.items()}
-    return dataclasses.replace(PRESETS[name], **chosen)
+    return dataclasses.replace(PRESETS[name], size_bits=16, **chosen)
 
 
 def judged(compiled: CompiledNetwork, seed: int, mutants: int) -> tuple[int, int]:

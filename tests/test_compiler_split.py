@@ -19,7 +19,7 @@ from sim.split import many_weights, split_programs
 from tests.compiler_check import check_compiled
 from tests.compiler_networks import NONE, ONE
 
-NANO, SMALL = PRESETS["nano"], PRESETS["small"]
+NANO, MICRO, SMALL = PRESETS["nano"], PRESETS["micro"], PRESETS["small"]
 SMALLEST = {"nano", "micro"}
 # name -> (size of the input, layer, presets where its sums are made in pieces, presets where its tiles are columns)
 LAYERS = {
@@ -150,9 +150,9 @@ def test_a_broken_chain_is_reported(flag: str) -> None:
 def test_a_chain_is_one_step_of_one_lane_group(flag: str, other: dict[str, int]) -> None:
     _, commands = sample()
     fields = next(one.fields for one in commands if one.fields.get("partial")) | {"continues": 0, "partial": 0}
-    assert not illegal_fields(Command(Unit.COMPUTE, fields | {flag: 1}), NANO)
-    assert not illegal_fields(Command(Unit.COMPUTE, fields | other), NANO)
-    assert illegal_fields(Command(Unit.COMPUTE, fields | other | {flag: 1}), NANO)
+    assert not illegal_fields(Command(Unit.COMPUTE, fields | {flag: 1}), MICRO)
+    assert not illegal_fields(Command(Unit.COMPUTE, fields | other), MICRO)
+    assert illegal_fields(Command(Unit.COMPUTE, fields | other | {flag: 1}), MICRO)
 
 
 def test_two_columns_are_one_step_where_two_pixels_share_weights() -> None:
