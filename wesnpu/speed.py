@@ -17,9 +17,9 @@ HEAD = """# Speed: what growth costs and brings
 
 Written by `python -m wesnpu.speed` from the cycle model (`compiler/cycles.py`); `tests/test_compiler_speed.py`
 holds all three networks on the engine of 256 multiply-accumulates per cycle (preset `large`) and
-EfficientNet-Lite0 in sections on that of 128 against simulated Verilog: every tensor exact, every layer within 2
-% or 64 cycles, the whole within 0.5 %. Four pixels are held so by a smaller network on fewer lanes
-(`tests/test_compiler_cycles.py`). Networks at 224x224 with drawn weights, which cost the cycles of trained ones.
+EfficientNet-Lite0 in sections on those of 128 and 1,024 against simulated Verilog: every tensor exact, every
+layer within 2 % (1,024: 3 %) or 64 cycles, the whole within 0.5 %. Networks at 224x224 with drawn weights, which
+cost the cycles of trained ones.
 Memory: the bus width per cycle on reads and on writes at once, 64 cycles latency. Cycles from start to interrupt;
 percent of the array's peak.
 
