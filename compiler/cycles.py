@@ -14,6 +14,7 @@ from compiler.cycle_units import Fetch, Load, Weights
 from compiler.encode import Command, decode
 from compiler.encoding import Unit
 from compiler.program import CompiledNetwork
+from golden.errors import WesnpuError
 from golden.network import ConvLayer
 
 ENDING = 4  # cycles from END being met to the interrupt
@@ -44,7 +45,12 @@ class Estimate:
 
 
 def estimate(compiled: CompiledNetwork, memory: Memory) -> Estimate:
-    """Predict the cycles of one inference."""
+    """Predict the cycles of one inference; WesnpuError for an engine without queues, whose order is not modelled."""
+    if compiled.config.in_order:
+        raise WesnpuError(
+            f"EngineConfig.queue_units = 0 of {compiled.config.name}: the cycle model describes engines with queues; "
+            "`wesnpu cosim` counts the cycles of one without"
+        )
     program = decode(compiled.program)
     config, clock = compiled.config, Clock()
     finished = Finished(clock)

@@ -117,6 +117,9 @@ def _combined(
         "bus_bytes": bus,
         "guard_bits": guard_bits,
         "queue_units": 32,
+        "size_bits": 16,
+        "address_bits": 32,
+        "counters": 1,
     }
     return Candidate(f"{pixels}x{lanes}x{taps} s{scratchpad} w{weights} b{bus}", fields)
 

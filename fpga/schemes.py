@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Area and routed clock frequency of the requantizer lanes of rtl/schemes."""
 
 import statistics

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """docs/cost.md tells what docs/cost.json holds, and that is what the lanes are; conversions keep every factor."""
 
 import json
