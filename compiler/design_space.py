@@ -1,14 +1,16 @@
 """The design space: what a network costs and reaches on engines that may or may not be possible, by the cycle model."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
+from typing import Any
 
 from compiler.config import PRESETS, WORD_BYTES, EngineConfig
 from compiler.cycles import Memory, estimate
 from compiler.program import compile_network
 from golden.network import Network
 
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(EngineConfig) if field.name != "name"}
 PARAMETER_CHANNELS = 4096  # channels of bias and shift that an engine of the grid holds
 MOST_REQUANT_LANES = 16
 REQUANTIZER_MULTIPLIERS = 2  # of a lane: t * M, and the residual's
@@ -105,7 +107,7 @@ def grid(axes: Axes, guard_bits: int) -> list[Candidate]:
 def _combined(
     pixels: int, lanes: int, taps: int, scratchpad: int, weights: int, bus: int, *, guard_bits: int
 ) -> Candidate:
-    fields = {
+    chosen = {
         "pixels": pixels,
         "lanes": lanes,
         "taps": taps,
@@ -113,15 +115,11 @@ def _combined(
         "scratchpad_words": scratchpad * 1024 // WORD_BYTES,
         "weight_rows": weights * 1024 // (lanes * taps),
         "parameter_rows": PARAMETER_CHANNELS // lanes,
-        "window_kernel": 5,
         "bus_bytes": bus,
         "guard_bits": guard_bits,
-        "queue_units": 32,
-        "size_bits": 16,
-        "address_bits": 32,
-        "counters": 1,
     }
-    return Candidate(f"{pixels}x{lanes}x{taps} s{scratchpad} w{weights} b{bus}", fields)
+    name = f"{pixels}x{lanes}x{taps} s{scratchpad} w{weights} b{bus}"
+    return Candidate(name, DEFAULTS | chosen)
 
 
 def explore(network: Network, tried: tuple[Candidate, Memory, bool]) -> Point:

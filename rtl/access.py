@@ -13,7 +13,7 @@ from rtl.load import Load
 from rtl.read_arbiter import ReadArbiter
 from rtl.scratchpad import ADDRESS_BITS, LoadWrite
 from rtl.store import Store
-from rtl.weights import Weights
+from rtl.weights import Weights, memory_ports
 
 
 def access_members(config: EngineConfig) -> dict:
@@ -27,7 +27,6 @@ def access_members(config: EngineConfig) -> dict:
     `idle`: the memory owes nothing; `ended`: the program is over; `failed`, `error`, `error_number`: the first error of
     a cycle.
     """
-    weight_units = config.weight_rows * config.weight_row_bytes // 16
     return {
         "run": In(1),
         "hold": In(1),
@@ -52,11 +51,7 @@ def access_members(config: EngineConfig) -> dict:
         "store": Out(stream.Signature(ADDRESS_BITS)),
         "store_word": In(BEAT_BITS),
         "data": Out(BEAT_BITS),
-        "weight_unit": Out(range(weight_units)),
-        "weight_enable": Out(1),
-        "parameter_row": Out(range(config.parameter_rows)),
-        "parameter_unit": Out(range(config.parameter_row_bytes // 16 + 1)),
-        "parameter_enable": Out(1),
+        **memory_ports(config),
         "idle": Out(1),
         "ended": Out(1),
         "failed": Out(1),

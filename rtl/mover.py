@@ -12,6 +12,7 @@ from rtl.interfaces import BEAT_BITS, Error, Request, WriteBeat, WriteResponse
 from rtl.ring import next_offset
 from rtl.scratchpad import ADDRESS_BITS, LoadWrite, Scratchpad
 from rtl.transfer import legal_transfer
+from rtl.weights import memory_ports
 
 COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
 
@@ -30,7 +31,6 @@ class Mover(wiring.Component):
 
     def __init__(self, config: EngineConfig):
         self._config = config
-        weight_units = config.weight_rows * config.weight_row_bytes // 16
         super().__init__(
             {
                 "command": In(COMMAND_BITS),
@@ -48,11 +48,7 @@ class Mover(wiring.Component):
                 "store": Out(stream.Signature(ADDRESS_BITS)),
                 "store_word": In(BEAT_BITS),
                 "data": Out(BEAT_BITS),
-                "weight_unit": Out(range(weight_units)),
-                "weight_enable": Out(1),
-                "parameter_row": Out(range(config.parameter_rows)),
-                "parameter_unit": Out(range(config.parameter_row_bytes // 16 + 1)),
-                "parameter_enable": Out(1),
+                **memory_ports(config),
                 "write_request": Out(stream.Signature(Request)),
                 "write_data": Out(stream.Signature(WriteBeat)),
                 "write_response": In(stream.Signature(WriteResponse, always_ready=True)),

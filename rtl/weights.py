@@ -116,6 +116,17 @@ class ParameterMemory(wiring.Component):
         return m
 
 
+def memory_ports(config: EngineConfig) -> dict:
+    """Members of whatever fills the weight and parameter memories: where the 16 bytes of this cycle go, if anywhere."""
+    return {
+        "weight_unit": Out(range(config.weight_rows * config.weight_row_bytes // 16)),
+        "weight_enable": Out(1),
+        "parameter_row": Out(range(config.parameter_rows)),
+        "parameter_unit": Out(range(config.parameter_row_bytes // 16 + 1)),
+        "parameter_enable": Out(1),
+    }
+
+
 class Weights(wiring.Component):
     """Streams bytes into the weight memory (row `row` on, wrapping) or the parameter memory.
 
@@ -127,7 +138,6 @@ class Weights(wiring.Component):
 
     def __init__(self, config: EngineConfig):
         self._config = config
-        total = config.weight_rows * config.weight_row_bytes // 16
         super().__init__(
             {
                 **cmd.members(Unit.WEIGHTS),
@@ -135,11 +145,7 @@ class Weights(wiring.Component):
                 "base": In(32),
                 "request": Out(stream.Signature(BurstRequest)),
                 "beat": In(stream.Signature(BEAT_BITS)),
-                "weight_unit": Out(range(total)),
-                "weight_enable": Out(1),
-                "parameter_row": Out(range(config.parameter_rows)),
-                "parameter_unit": Out(range(config.parameter_row_bytes // 16 + 1)),
-                "parameter_enable": Out(1),
+                **memory_ports(config),
                 "finished": Out(1),
                 "illegal": Out(1),
             }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compiler.config import EngineConfig
 from sim.build import CACHE, Build, build_sources, engine_verilog, locked, rtl_digest
-from sim.cases import Orders
+from sim.cases import Orders, repeat_command
 from sim.runner import Result, run_case
 
 BLOCK_CASES = {
@@ -49,7 +49,7 @@ def run_block(
     )
     if not result.failure:
         return result
-    repeat = f"make sim TEST={case} CONFIG={config.name} SEED={seed} INITIAL={initial}"
+    repeat = repeat_command(case, config, seed, initial)
     return replace(result, failure=f"{result.failure}; repeat with: {repeat}")
 
 

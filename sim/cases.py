@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from compiler.config import EngineConfig
 from compiler.program import compile_network
 from golden.errors import WesnpuError
 from sim import failures, programs
@@ -63,14 +64,19 @@ def prepared_network(session: Session, kind: str, seed: int, stalls: str = "") -
     return prepare_compiled(compiled, image, behaviour, seed)
 
 
+def repeat_command(test: str, config: EngineConfig, seed: int, initial: int, stalls: str = "") -> str:
+    """What a person types to run it again."""
+    stall = f" STALLS={stalls}" if stalls else ""
+    return f"make sim TEST={test} CONFIG={config.name} SEED={seed}{stall} INITIAL={initial}"
+
+
 @contextmanager
 def repeatable(session: Session, test: str, seed: int, stalls: str = "") -> Iterator[None]:
     """A SimulationError raised inside ends with the command that repeats it."""
     try:
         yield
     except SimulationError as error:
-        stall = f" STALLS={stalls}" if stalls else ""
-        repeat = f"make sim TEST={test} CONFIG={session.config.name} SEED={seed}{stall} INITIAL={session.initial}"
+        repeat = repeat_command(test, session.config, seed, session.initial, stalls)
         raise SimulationError(f"{error}; repeat with: {repeat}") from None
 
 

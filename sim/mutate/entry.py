@@ -12,7 +12,6 @@ from pathlib import Path
 import cocotb
 import numpy as np
 
-from compiler.config import EngineConfig
 from golden.errors import WesnpuError
 from rtl.interfaces import Cause
 from sim.cases import CASES, Orders, prepared_network
@@ -20,6 +19,7 @@ from sim.driver import FAULT_FILE, LOAD, Driver, SimulationError
 from sim.expected import expected_of
 from sim.job import Job, Outcome
 from sim.mutate.trials import WHOLE_CASES, networks
+from sim.runner import ordered
 from sim.session import Prepared, Session
 
 SELECTOR_FILE = Path("mutsel.txt")
@@ -130,7 +130,7 @@ async def mutants(dut):
             file.write(json.dumps(record) + "\n")
 
     start, failure = time.monotonic(), ""
-    config = EngineConfig(**json.loads(os.environ["SIM_CONFIG"]))
+    _, config = ordered()
     session = Session(LimitedDriver(dut, config.bus_bytes), config)
     judge = Judge(session)
     try:
