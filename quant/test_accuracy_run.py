@@ -37,7 +37,7 @@ def units(*recipes, draws=(0, 1)):
 
 def test_cross_fitted_figures_are_those_of_two_networks(tmp_path):
     comparison = Comparison([subject()], Store(tmp_path))
-    found = comparison.find(Unit(0, Method("wes+bc", 4), 1))
+    found, seconds = comparison.find(Unit(0, Method("wes+bc", 4), 1))
     graph, expected, real = residual_network(3), np.zeros(50, int), np.zeros((50, 5))
     for fold in cross_fitted_draws(PIXELS, 2)[1]:
         assert not set(map(bytes, fold.calibration)) & set(map(bytes, PIXELS[fold.evaluated]))
@@ -51,6 +51,7 @@ def test_cross_fitted_figures_are_those_of_two_networks(tmp_path):
     noise = np.square(real - reference).sum()
     assert found.sqnr == pytest.approx(10 * np.log10(np.square(reference, dtype=float).sum() / noise))
     assert found.seconds > 0 and not found.layers and found.engine
+    assert seconds > 2 * found.seconds  # two networks are made, and run besides
 
 
 def test_layers_are_measured_in_the_first_draw_on_the_float_network_that_the_tensors_stand_for(tmp_path):
@@ -65,7 +66,7 @@ def test_layers_are_measured_in_the_first_draw_on_the_float_network_that_the_ten
 
 @pytest.mark.parametrize("recipe", [ORT_TENSOR, ORT_CHANNEL])
 def test_baselines_stand_beside_the_recipes(recipe, tmp_path):
-    found = Comparison([subject()], Store(tmp_path)).find(Unit(0, Method(recipe), 0))
+    found, _ = Comparison([subject()], Store(tmp_path)).find(Unit(0, Method(recipe), 0))
     assert found.predicted.shape == (50,) and found.sqnr > 20 and not found.engine
     assert "QLinearConv" in found.log[0]
 
@@ -84,16 +85,17 @@ def test_results_do_not_depend_on_processes_and_are_found_once(tmp_path, monkeyp
     again = Comparison([subject()], Store(tmp_path / "spread"))
     assert list(again.run(asked)) == asked
     assert again.results[asked[0]].facts() == spread.results[asked[0]].facts()
+    assert again.times == spread.times and all(again.times[unit] > 0 for unit in asked)
 
 
 def test_equal_networks_are_run_once_whatever_code_made_them(tmp_path, monkeypatch):
     comparison, unit = Comparison([subject()], Store(tmp_path)), Unit(0, Method("wes"), 0)
-    first = comparison.find(unit)
+    first, _ = comparison.find(unit)
     monkeypatch.setattr(accuracy_store, "digest", lambda modules, opaque=(): "other code")
     comparison = Comparison([subject()], Store(tmp_path))
     assert comparison.recall([unit]) == [unit]
     monkeypatch.setattr(candidates, "scores", None)  # a network that was run is not run again
-    again = comparison.find(unit)
+    again, _ = comparison.find(unit)
     assert np.array_equal(again.predicted, first.predicted) and again.sqnr == first.sqnr
     with pytest.raises(TypeError):
         comparison.find(Unit(0, Method("wes", 4), 0))
@@ -167,7 +169,9 @@ def test_a_refused_recipe_is_a_result(tmp_path):
     assert found.refused and not found.predicted.size
     store = Store(tmp_path)
     store.put("00", found)
-    assert store.get("00").refused == found.refused
+    assert store.get("00").refused == found.refused and store.seconds("00") is None
+    store.put("00", found, 1.5)
+    assert store.seconds("00") == 1.5 and store.get("00").refused == found.refused
 
 
 def test_a_file_that_is_no_result_is_named(tmp_path):

@@ -47,9 +47,10 @@ def test_a_comparison_has_the_same_figures_on_a_cluster(scheduler, tmp_path):
     draws = independent_draws(calibration, 40, 1)
     subject = Subject(name, "", fashion.imported(name), fashion.PREPROCESSING, pixels, data.labels[:40], draws)
     unit = Unit(0, Method("wes"), 0)
-    here = Comparison([subject], Store(tmp_path / "here")).find(unit)
-    there = Comparison([subject], Store(tmp_path / "there"), scheduler).find(unit)
+    here, _ = Comparison([subject], Store(tmp_path / "here")).find(unit)
+    there, none = Comparison([subject], Store(tmp_path / "there"), scheduler).find(unit)
     assert np.array_equal(here.predicted, there.predicted) and here.sqnr == there.sqnr
+    assert none is None  # a cluster's time is not this process's
 
 
 def test_more_batches_than_are_in_flight_come_back_in_order(scheduler):

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ class Unit:
 class Comparison:
     """Subjects, the float network's scores on each, and the results found so far, all kept in `store`.
 
-    scheduler: address of a dask.distributed cluster that runs the integers, as `quant.evaluate.scores`.
+    scheduler: address of a dask.distributed cluster that runs the integers, as `quant.evaluate.scores`. times: of the
+    results whose time is known, processor seconds from float network to figures; none of those found on a cluster.
     """
 
     subjects: Sequence[Subject]
@@ -37,6 +39,7 @@ class Comparison:
     identities: list[str] = field(default_factory=list)
     references: list[np.ndarray] = field(default_factory=list)
     results: dict[Unit, Measured] = field(default_factory=dict)
+    times: dict[Unit, float] = field(default_factory=dict)
     keys: dict[Unit, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,17 +63,24 @@ class Comparison:
             if kept is None:
                 missing.append(unit)
             else:
-                self.results[unit] = kept
+                self._take(unit, kept, self.store.seconds(self.key(unit)))
         return missing
 
-    def find(self, unit: Unit) -> Measured:
-        """Measure one unit and keep it."""
+    def _take(self, unit: Unit, result: Measured, seconds: float | None) -> None:
+        self.results[unit] = result
+        if seconds is not None:
+            self.times[unit] = seconds
+
+    def find(self, unit: Unit) -> tuple[Measured, float | None]:
+        """Measure one unit and keep it; the processor seconds it took are None where a cluster had a share in it."""
+        began = time.process_time()
         subject, reference = self.subjects[unit.subject], self.references[unit.subject]
         found = measure(
             subject, reference, unit.method, unit.draw, scheduler=self.scheduler, keep=self.store.scores
         )
-        self.store.put(self.key(unit), found)
-        return found
+        seconds = None if self.scheduler else time.process_time() - began
+        self.store.put(self.key(unit), found, seconds)
+        return found, seconds
 
     def run(self, units: Sequence[Unit], processes: int = 1) -> Iterator[Unit]:
         """Find what is missing and yield every unit of `units` as its result is there; results do not depend on how.
@@ -81,7 +91,7 @@ class Comparison:
         yield from (unit for unit in units if unit not in set(missing))
         if processes == 1:
             for unit in missing:
-                self.results[unit] = self.find(unit)
+                self._take(unit, *self.find(unit))
                 yield unit
         elif missing:
             yield from self._spread(missing, processes)
@@ -91,7 +101,7 @@ class Comparison:
         try:
             waiting = {pool.submit(_find, unit): unit for unit in units}
             for done in as_completed(waiting):
-                self.results[waiting[done]] = done.result()
+                self._take(waiting[done], *done.result())
                 yield waiting[done]
         finally:
             pool.shutdown(cancel_futures=True)
@@ -113,5 +123,5 @@ def _end_with_parent() -> None:
         os._exit(1)  # a killed parent tells its workers nothing
 
 
-def _find(unit: Unit) -> Measured:
+def _find(unit: Unit) -> tuple[Measured, float | None]:
     return _own[0].find(unit)

@@ -84,9 +84,15 @@ class Store:
         kept = self._load(key)
         return None if kept is None else Measured(predicted=kept["predicted"], **json.loads(str(kept["facts"])))
 
-    def put(self, key: str, result: Measured) -> None:
-        """Keep a result."""
-        self._save(key, predicted=result.predicted, facts=np.array(json.dumps(result.facts())))
+    def put(self, key: str, result: Measured, seconds: float | None = None) -> None:
+        """Keep a result, and the processor seconds that it took where they are known."""
+        time = {} if seconds is None else {"seconds": np.array(seconds)}
+        self._save(key, predicted=result.predicted, facts=np.array(json.dumps(result.facts())), **time)
+
+    def seconds(self, key: str) -> float | None:
+        """Processor seconds that the result kept under `key` took; None where they are not kept."""
+        kept = self._load(key) or {}
+        return float(kept["seconds"]) if "seconds" in kept else None
 
 
 def key(identity: str, subject: Subject, method: Method, draw: int) -> str:
