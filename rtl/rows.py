@@ -64,106 +64,135 @@ class RowPlanner(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        command = cmd.fields(Unit.COMPUTE, self.command)
+        self._c = c = cmd.fields(Unit.COMPUTE, self.command)
+        self._slot = Signal(16, name="slot")  # slot offset of the input row being prepared
+        self._index = Signal(range(max(self._config.window_kernel, 3) + 1), name="index")  # of that row in the plan
+        self._group, self._row = Signal(16), Signal(16, name="row")
+        self._image_row = Signal(signed(17), name="image_row")  # of the plan's first input row
+        self._current_row = Signal(signed(18), name="current_row")  # the image row being prepared
+        self._output_offset, self._residual_offset = Signal(16), Signal(16, name="residual_offset")
+        self._output_block, self._residual_block = Signal(16), Signal(16, name="residual_block")
         legal = Signal()
         m.d.comb += [
-            legal.eq(legal_compute(command, self._config)),
+            legal.eq(legal_compute(c, self._config)),
             self.illegal.eq(self.command_valid & ~legal),
             self.plan_command.eq(self.command),
-            self.layer.eq(command.layer),
+            self.layer.eq(c.layer),
         ]
-        self._walk(m, command, legal)
+        self._states(m, legal)
         return m
 
-    def _walk(self, m, c, legal) -> None:
-        config = self._config
-        rows = config.window_kernel
-        last_sub = WORD_BYTES // config.lanes - 1
-        plan = self.plan
-        slot = Signal(16)  # slot offset of the row being prepared
-        index = Signal(range(max(rows, 3) + 1))
-        group, row = Signal(16), Signal(16)
-        image_row = Signal(signed(17))
-        output_offset, residual_offset = Signal(16), Signal(16)
-        output_block, residual_block = Signal(16), Signal(16)
-        alone = rows == 1  # no window: only the row itself and the next output row's are walked
-        needed = Mux((c.mode[0] == 1) & (c.grid == 5), 5, 3) if rows == 5 else 3
-        current_row = Signal(signed(18))
-
+    def _states(self, m, legal) -> None:
+        """IDLE until a command may start; PREPARE a row's input rows, one per cycle; READY until it is taken."""
         start = Signal()
         m.d.comb += [
             start.eq(self.command_valid & legal & self.may_start),
-            current_row.eq(image_row + index),
-            plan.image_row.eq(image_row),
-            plan.output.eq(c.output_base + output_block + output_offset),
-            plan.residual.eq(c.residual_base + residual_block + residual_offset),
-            plan.first_of_command.eq((group == 0) & (row == 0)),
-            plan.first_of_group.eq(row == 0),
-            plan.last_of_command.eq((group + 1 == c.groups) & (row + 1 == c.output_rows)),
-            plan.parameter_row.eq(c.parameter_row + group),
-            self.cause.eq(Mux(self.command_valid & legal & ~self.may_start, self.blocked_cause, Cause.PROGRAM)),
+            self._current_row.eq(self._image_row + self._index),
         ]
-
+        self._plan(m)
+        blocked = self.command_valid & legal & ~self.may_start
+        m.d.comb += self.cause.eq(Mux(blocked, self.blocked_cause, Cause.PROGRAM))
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [
-                    slot.eq(c.input_row_offset),
-                    image_row.eq(c.first_row),
-                    index.eq(0),
-                    group.eq(0),
-                    row.eq(0),
-                    output_offset.eq(c.output_row_offset),
-                    residual_offset.eq(c.residual_row_offset),
-                    output_block.eq(0),
-                    residual_block.eq(0),
-                    plan.input_block.eq(0),
-                    plan.sub.eq(c.first_group),
-                ]
+                self._first_row_of_command(m)
                 with m.If(start):
                     m.next = "PREPARE"
             with m.State("PREPARE"):
-                for j in range(rows):
-                    with m.If(index == j):
-                        m.d.sync += [
-                            plan.offset[j].eq(slot),
-                            plan.valid[j].eq((current_row >= 0) & (current_row < c.input_height)),
-                        ]
-                m.d.sync += index.eq(index + 1)
-                with m.If(~Const(alone) | (index < c.stride_y)):
-                    m.d.sync += slot.eq(next_offset(slot, c.input_pitch, c.input_extent))
-                with m.If(index + 1 == needed):
+                self._prepare_input_row(m)
+                with m.If(self._index + 1 == self._input_rows()):
                     m.next = "READY"
             with m.State("READY"):
                 m.d.comb += self.valid.eq(1)
                 with m.If(self.take):
-                    m.d.sync += [
-                        index.eq(0),
-                        row.eq(row + 1),
-                        image_row.eq(image_row + c.stride_y),
-                        output_offset.eq(next_offset(output_offset, c.output_pitch, c.output_extent)),
-                        residual_offset.eq(next_offset(residual_offset, c.residual_pitch, c.residual_extent)),
-                    ]
-                    if not alone:
-                        m.d.sync += slot.eq(Mux(c.stride_y == 2, plan.offset[2], plan.offset[1]))
-                    with m.If(row + 1 == c.output_rows):
-                        m.d.sync += [
-                            row.eq(0),
-                            group.eq(group + 1),
-                            slot.eq(c.input_row_offset),
-                            image_row.eq(c.first_row),
-                            output_offset.eq(c.output_row_offset),
-                            residual_offset.eq(c.residual_row_offset),
-                            plan.sub.eq(plan.sub + 1),
-                        ]
-                        with m.If(plan.sub == last_sub):
-                            m.d.sync += [
-                                plan.sub.eq(0),
-                                plan.input_block.eq(plan.input_block + c.input_block_stride),
-                                output_block.eq(output_block + c.output_block_stride),
-                                residual_block.eq(residual_block + c.residual_block_stride),
-                            ]
-                    with m.If(plan.last_of_command):
+                    self._next_row(m)
+                    with m.If(self.plan.last_of_command):
                         m.d.comb += self.command_ready.eq(1)
                         m.next = "IDLE"
                     with m.Else():
                         m.next = "PREPARE"
+
+    def _plan(self, m) -> None:
+        """What the plan says beside its input rows."""
+        plan, c, group, row = self.plan, self._c, self._group, self._row
+        m.d.comb += [
+            plan.image_row.eq(self._image_row),
+            plan.output.eq(c.output_base + self._output_block + self._output_offset),
+            plan.residual.eq(c.residual_base + self._residual_block + self._residual_offset),
+            plan.first_of_command.eq((group == 0) & (row == 0)),
+            plan.first_of_group.eq(row == 0),
+            plan.last_of_command.eq((group + 1 == c.groups) & (row + 1 == c.output_rows)),
+            plan.parameter_row.eq(c.parameter_row + group),
+        ]
+
+    def _input_rows(self):
+        """Input rows to prepare: the window's; without one, enough to find the next output row's first."""
+        if self._config.window_kernel != 5:
+            return 3
+        return Mux((self._c.mode[0] == 1) & (self._c.grid == 5), 5, 3)
+
+    def _prepare_input_row(self, m) -> None:
+        c, plan, slot, index, current_row = self._c, self.plan, self._slot, self._index, self._current_row
+        for j in range(self._config.window_kernel):
+            with m.If(index == j):
+                inside = (current_row >= 0) & (current_row < c.input_height)
+                m.d.sync += [plan.offset[j].eq(slot), plan.valid[j].eq(inside)]
+        m.d.sync += index.eq(index + 1)
+        with m.If(~Const(self._alone) | (index < c.stride_y)):
+            m.d.sync += slot.eq(next_offset(slot, c.input_pitch, c.input_extent))
+
+    @property
+    def _alone(self) -> bool:
+        """No window: only the row itself and the next output row's are walked."""
+        return self._config.window_kernel == 1
+
+    def _first_row_of_command(self, m) -> None:
+        self._first_input_row(m)
+        m.d.sync += [self._index.eq(0), self._group.eq(0), self._row.eq(0)]
+        self._first_output_row(m)
+        m.d.sync += [
+            self._output_block.eq(0),
+            self._residual_block.eq(0),
+            self.plan.input_block.eq(0),
+            self.plan.sub.eq(self._c.first_group),
+        ]
+
+    def _first_input_row(self, m) -> None:
+        """That of a lane group."""
+        m.d.sync += [self._slot.eq(self._c.input_row_offset), self._image_row.eq(self._c.first_row)]
+
+    def _first_output_row(self, m) -> None:
+        """That of a lane group, and of its residual operand."""
+        m.d.sync += [
+            self._output_offset.eq(self._c.output_row_offset),
+            self._residual_offset.eq(self._c.residual_row_offset),
+        ]
+
+    def _next_row(self, m) -> None:
+        """The next row of the lane group, after the last one the next group's first."""
+        c, row, output, residual = self._c, self._row, self._output_offset, self._residual_offset
+        m.d.sync += [
+            self._index.eq(0),
+            row.eq(row + 1),
+            self._image_row.eq(self._image_row + c.stride_y),
+            output.eq(next_offset(output, c.output_pitch, c.output_extent)),
+            residual.eq(next_offset(residual, c.residual_pitch, c.residual_extent)),
+        ]
+        if not self._alone:
+            m.d.sync += self._slot.eq(Mux(c.stride_y == 2, self.plan.offset[2], self.plan.offset[1]))
+        with m.If(row + 1 == c.output_rows):
+            m.d.sync += [row.eq(0), self._group.eq(self._group + 1)]
+            self._first_input_row(m)
+            self._first_output_row(m)
+            self._next_sub(m)
+
+    def _next_sub(self, m) -> None:
+        """The next lane group within the word, after the last one the next channel block's first."""
+        c, plan = self._c, self.plan
+        m.d.sync += plan.sub.eq(plan.sub + 1)
+        with m.If(plan.sub == WORD_BYTES // self._config.lanes - 1):
+            m.d.sync += [
+                plan.sub.eq(0),
+                plan.input_block.eq(plan.input_block + c.input_block_stride),
+                self._output_block.eq(self._output_block + c.output_block_stride),
+                self._residual_block.eq(self._residual_block + c.residual_block_stride),
+            ]

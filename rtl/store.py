@@ -14,6 +14,11 @@ from rtl.transfer import RowJob, WordWalk, legal_transfer
 BUFFER_BEATS = 2 * BURST_BEATS  # a burst is requested only when all its beats are here, so an abort leaves none open
 OUTSTANDING = 32
 
+Beat = data.StructLayout({"data": BEAT_BITS, "last": 1})
+Burst = data.StructLayout({"address": 32, "length": 4})
+Tag = data.StructLayout({"command_last": 1, "number": 16})
+Stage = data.StructLayout({"valid": 1, "last": 1, "address": 32, "length": 4, "tag": Tag})
+
 
 class Store(wiring.Component):
     """Reads scratchpad words, gathers them into bursts, writes them.
@@ -87,26 +92,32 @@ class Store(wiring.Component):
         return address
 
     def _bursts(self, m, walk, address) -> None:
-        beat_layout = data.StructLayout({"data": BEAT_BITS, "last": 1})
-        burst_layout = data.StructLayout({"address": 32, "length": 4})
-        tag_layout = data.StructLayout({"command_last": 1, "number": 16})
-        m.submodules.beats = beats = fifo.SyncFIFOBuffered(width=beat_layout.size, depth=BUFFER_BEATS)
-        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=burst_layout.size, depth=BUFFER_BEATS)
-        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=tag_layout.size, depth=OUTSTANDING)
-
+        m.submodules.beats = beats = fifo.SyncFIFOBuffered(width=Beat.size, depth=BUFFER_BEATS)
+        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=Burst.size, depth=BUFFER_BEATS)
+        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=Tag.size, depth=OUTSTANDING)
         # Words in the walk's pipeline and in the buffer never exceed its depth.
         used = Signal(range(BUFFER_BEATS + 1))
         open_bursts = Signal(range(OUTSTANDING + 1))
+        self._read(m, walk, address, (used < BUFFER_BEATS), (open_bursts < OUTSTANDING))
+        burst_last = (address[4:8] == 15) | walk.last_in_row
+        stage = delayed(m, self._stage(m, walk, address, burst_last), Scratchpad.read_latency, name="stage")
+        burst_complete = stage.valid & stage.last
+        self._buffer(m, stage, burst_complete, beats, requests, tags)
+        started = walk.step & burst_last
+        answered = self.write_response.valid
+        taken = self.write_data.valid & self.write_data.ready
+        m.d.sync += [used.eq(used + walk.step - taken), open_bursts.eq(open_bursts + started - answered)]
+        self._send(m, burst_complete, beats, requests)
+        self._answers(m, tags)
+        m.d.comb += self.idle.eq(open_bursts == 0)
+
+    def _read(self, m, walk, address, room, responses_room) -> None:
+        """A word further where there is room for it and for its burst's response, inside scratchpad and region."""
         in_range = walk.address < self._words
         inside = address + 16 <= self.limit
-        burst_start = Signal(32)
-        length = Signal(4)
-        burst_last = (address[4:8] == 15) | walk.last_in_row
         can_go = Signal()
         m.d.comb += [
-            can_go.eq(
-                walk.valid & in_range & inside & (used < BUFFER_BEATS) & (open_bursts < OUTSTANDING) & ~self.hold
-            ),
+            can_go.eq(walk.valid & in_range & inside & room & responses_room & ~self.hold),
             self.read.payload.eq(walk.address),
             self.read.valid.eq(can_go),
             walk.step.eq(can_go & self.read.ready),
@@ -114,13 +125,16 @@ class Store(wiring.Component):
             self.outside.eq(walk.valid & ~inside),
             self.error_number.eq(walk.number),
         ]
+
+    def _stage(self, m, walk, address, burst_last):
+        """What is known of the word that is read in this cycle; `length` counts the burst's words before it."""
+        burst_start = Signal(32)
+        length = Signal(4)
         with m.If(walk.step):
             m.d.sync += length.eq(Mux(burst_last, 0, length + 1))
             with m.If(length == 0):
                 m.d.sync += burst_start.eq(address)
-
-        stage_layout = data.StructLayout({"valid": 1, "last": 1, "address": 32, "length": 4, "tag": tag_layout})
-        stage = Signal(stage_layout)
+        stage = Signal(Stage)
         m.d.comb += [
             stage.valid.eq(walk.step),
             stage.last.eq(burst_last),
@@ -129,8 +143,10 @@ class Store(wiring.Component):
             stage.tag.command_last.eq(walk.last),
             stage.tag.number.eq(walk.number),
         ]
-        stage = delayed(m, stage, Scratchpad.read_latency, name="stage")
-        burst_complete = stage.valid & stage.last
+        return stage
+
+    def _buffer(self, m, stage, burst_complete, beats, requests, tags) -> None:
+        """Every word goes into the buffer; its burst is requested, and its answer awaited, with the last one."""
         m.d.comb += [
             beats.w_data.eq(Cat(self.word, stage.last)),
             beats.w_en.eq(stage.valid),
@@ -139,14 +155,12 @@ class Store(wiring.Component):
             tags.w_data.eq(stage.tag.as_value()),
             tags.w_en.eq(burst_complete),
         ]
-        started = walk.step & burst_last
-        answered = self.write_response.valid
-        taken = self.write_data.valid & self.write_data.ready
-        m.d.sync += [used.eq(used + walk.step - taken), open_bursts.eq(open_bursts + started - answered)]
 
-        request = data.View(burst_layout, requests.r_data)
-        # Beats leave only for bursts whose last beat is in the buffer.
+    def _send(self, m, burst_complete, beats, requests) -> None:
+        """Requests, and the beats of bursts whose last beat is in the buffer."""
+        request = data.View(Burst, requests.r_data)
         whole_bursts = Signal(range(BUFFER_BEATS + 1))
+        taken = self.write_data.valid & self.write_data.ready
         sent_last = taken & self.write_data.payload.last
         m.d.sync += whole_bursts.eq(whole_bursts + burst_complete - sent_last)
         m.d.comb += [
@@ -158,11 +172,14 @@ class Store(wiring.Component):
             self.write_data.valid.eq(beats.r_rdy & (whole_bursts != 0)),
             beats.r_en.eq(taken),
         ]
-        tag = data.View(tag_layout, tags.r_data)
+
+    def _answers(self, m, tags) -> None:
+        """A response belongs to the command of the oldest burst that is open."""
+        tag = data.View(Tag, tags.r_data)
+        answered = self.write_response.valid
         m.d.comb += [
             tags.r_en.eq(answered),
             self.finished.eq(answered & tag.command_last),
             self.bus_error.eq(answered & self.write_response.payload.error),
             self.bus_error_number.eq(tag.number),
-            self.idle.eq(open_bursts == 0),
         ]
