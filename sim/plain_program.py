@@ -5,15 +5,14 @@ They judge the engine without the compiler, and the error tests break single fie
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encode import encode
 from compiler.encoding import Mode, Unit, length_units
-from compiler.layout import blocks_of
+from compiler.layout import PACKED_CHANNELS, blocks_of
 from compiler.schedule import WAIT_FIELDS
 from golden.errors import WesnpuError
-from golden.network import ConvLayer, Network
+from golden.network import ConvLayer, Network, Tensor
+from sim.plain_packing import held, parameter_rows, weight_rows
 from sim.trace import ComputeWrites
 
 IMAGE_ROWS = 32767  # an image has no more
@@ -30,52 +29,6 @@ def in_order(commands: list[Command]) -> list[Command]:
         if unit in done:
             done[unit] += 1
     return ordered
-
-
-def _odd_pitch(width: int, pixels: int) -> int:
-    """A pitch that puts the rows of a window in different banks."""
-    pitch = -(-width // pixels)
-    return pixels * (pitch | 1)
-
-
-def pack_weights(layer: ConvLayer, mode: Mode, config: EngineConfig, grid: int) -> np.ndarray:
-    """Weight rows of all lane groups of the padded output, int8 (rows, lanes, taps), in the order of docs/engine.md."""
-    lanes, taps = config.lanes, config.taps
-    total = WORD_BYTES * blocks_of(layer.channels)
-    weight = np.zeros((total, *layer.weight.shape[1:]), np.int8)
-    weight[: layer.channels] = layer.weight
-    if mode in (Mode.WINDOW, Mode.GATHER):
-        square = np.zeros((total, weight.shape[1], grid, grid), np.int8)
-        square[:, :, : weight.shape[2], : weight.shape[3]] = weight
-        order = (square.swapaxes(2, 3) if mode == Mode.WINDOW else square).reshape(total, -1)
-    elif mode == Mode.DENSE:
-        vectors = -(-layer.input_channels // taps)
-        padded = np.zeros((total, vectors * taps, *layer.kernel), np.int8)
-        padded[:, : layer.input_channels] = weight
-        order = padded.transpose(0, 2, 3, 1).reshape(total, -1)
-    else:
-        order = weight.reshape(total, -1)
-    rows = -(-order.shape[1] // taps)
-    flat = np.zeros((total, rows * taps), np.int8)
-    flat[:, : order.shape[1]] = order
-    return flat.reshape(total // lanes, lanes, rows, taps).transpose(0, 2, 1, 3).reshape(-1, lanes, taps)
-
-
-def pack_parameters(layer: ConvLayer, config: EngineConfig) -> np.ndarray:
-    """Parameter rows of all lane groups of the padded output, uint8 (groups, parameter_row_bytes)."""
-    lanes = config.lanes
-    total = WORD_BYTES * blocks_of(layer.channels)
-    bias, shift = np.zeros(total, "<i4"), np.zeros(total, np.uint8)
-    bias[: layer.channels], shift[: layer.channels] = layer.bias, layer.requantizer.shift
-    rows = []
-    for group in range(total // lanes):
-        cut = slice(group * lanes, (group + 1) * lanes)
-        biases = bias[cut].tobytes()
-        pairs = shift[cut].reshape(-1, 2)
-        nibbles = (pairs[:, 0] | pairs[:, 1] << 4).astype(np.uint8).tobytes()
-        start = 8 if lanes == 2 else -(-len(biases) // WORD_BYTES) * WORD_BYTES
-        rows.append((biases.ljust(start, b"\0") + nibbles).ljust(config.parameter_row_bytes, b"\0"))
-    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +57,94 @@ def mode_of(layer: ConvLayer, config: EngineConfig) -> tuple[Mode, int]:
     return Mode.DENSE, 0
 
 
-def _held(rows: np.ndarray, most: int, what: str, layer: ConvLayer, config: EngineConfig) -> np.ndarray:
-    """The rows that a memory of `most` rows holds, whose addresses wrap: all, or one round of rows that repeat."""
-    if len(rows) > most and not np.array_equal(rows[most:], rows[:-most]):
-        raise WesnpuError(f"layer {layer.name} has {len(rows)} {what} rows: {config.name} has {most}")
-    return rows[:most]
+@dataclass(frozen=True)
+class Ring:
+    """Where a tensor lies: on chip and in the data region.
+
+    Scratchpad: `slots` rows of each channel block from word `base` on. Data region: rows of `row_bytes` from `address`.
+    """
+
+    tensor: Tensor
+    base: int
+    slots: int
+    pixels: int
+    address: int
+    row_bytes: int
+
+    @property
+    def pitch(self) -> int:
+        """An odd number of accesses, which puts the rows of a window in different banks."""
+        return self.pixels * (-(-self.tensor.width // self.pixels) | 1)
+
+    @property
+    def blocks(self) -> int:
+        """Channel blocks."""
+        return blocks_of(self.tensor.channels)
+
+    @property
+    def stride(self) -> int:
+        """Words per block."""
+        return self.pitch * self.slots
+
+    @property
+    def end(self) -> int:
+        """The first word behind it."""
+        return self.base + self.blocks * self.stride
+
+    def placed(self, prefix: str) -> dict[str, int]:
+        """Where it lies, as fields of a COMPUTE command."""
+        names = {"block_stride": self.stride, "pitch": self.pitch, "extent": self.stride & 0xFFFF}
+        return {prefix + name: value for name, value in names.items()}
+
+    def transfer(self) -> dict[str, int]:
+        """The fields of the LOAD or STORE command that moves all of it."""
+        return self.placed("") | {
+            "address": self.address, "external_block_stride": self.tensor.height * self.row_bytes, "base": self.base,
+            "rows": self.tensor.height, "width": self.tensor.width, "blocks": self.blocks,
+        }
+
+
+def _rings(source: Tensor, target: Tensor, pixels: int, align: int, slots: int, in_place: bool) -> tuple[Ring, Ring]:
+    """Input and output, one after the other on chip and outside."""
+    packed = source.channels <= PACKED_CHANNELS
+    row_bytes = (-(-source.width // PACKED_CHANNELS) if packed else source.width) * WORD_BYTES
+    given = Ring(source, 0, min(slots, source.height), pixels, 0, row_bytes)
+    size = given.blocks * source.height * row_bytes
+    made_slots = min(slots, target.height)
+    made = Ring(target, 0 if in_place else given.end, made_slots, pixels, -(-size // align) * align,
+                target.width * WORD_BYTES)
+    return given, made
+
+
+def _compute(layer: ConvLayer, given: Ring, made: Ring, kind: Mode, grid: int, config: EngineConfig) -> dict[str, int]:
+    """The fields of the COMPUTE command that makes all of the layer's output, but `passes` and `groups`."""
+    source, target, scaler = given.tensor, made.tensor, layer.requantizer
+    return given.placed("input_") | made.placed("output_") | {
+        "mode": int(kind), "stride_y": layer.stride[0], "stride_x": layer.stride[1], "grid": grid,
+        "input_row_offset": -layer.padding[0] % given.slots * given.pitch,
+        "vectors": -(-source.channels // config.taps), "input_height": source.height, "input_width": source.width,
+        "first_row": -layer.padding[0], "first_column": -layer.padding[1], "kernel_height": layer.kernel[0],
+        "kernel_width": layer.kernel[1], "output_base": made.base, "output_rows": target.height,
+        "output_width": target.width, "multiplier": scaler.multiplier, "exponent": scaler.exponent,
+        "input_zero_point": source.zero_point, "output_zero_point": target.zero_point, "low": layer.lo,
+        "high": layer.hi, "layer": 0,
+    } | _residual(layer, given)
+
+
+def _residual(layer: ConvLayer, given: Ring) -> dict[str, int]:
+    if layer.residual is None:
+        return {}
+    return given.placed("residual_") | {
+        "residual": 1, "residual_multiplier": layer.residual.multiplier,
+        "residual_zero_point": given.tensor.zero_point,
+    }
+
+
+def _single_layer(network: Network) -> ConvLayer:
+    (layer,) = network.layers
+    if layer.residual is not None and layer.residual.tensor != layer.input:
+        raise WesnpuError(f"layer {layer.name}: the residual operand of a plain program must be its input")
+    return layer
 
 
 def plain_program(
@@ -120,72 +156,37 @@ def plain_program(
     slots: row slots of the tensors' rings; fewer than rows are right for an image whose rows repeat. in_place: the
     results overwrite the input, which is right for 1x1 depthwise layers. times: COMPUTE commands, all the same.
     """
-    (layer,) = network.layers
-    if layer.residual is not None and layer.residual.tensor != layer.input:
-        raise WesnpuError(f"layer {layer.name}: the residual operand of a plain program must be its input")
+    layer = _single_layer(network)
     source, target = network.tensors[layer.input], network.tensors[layer.output]
-    kind, grid = mode or mode_of(layer, config)
-    packed_input = source.channels <= 4
-    pitch, out_pitch = _odd_pitch(source.width, config.pixels), _odd_pitch(target.width, config.pixels)
-    in_blocks, out_blocks = blocks_of(source.channels), blocks_of(target.channels)
-    in_slots, out_slots = min(slots, source.height), min(slots, target.height)
-    in_stride, out_stride = pitch * in_slots, out_pitch * out_slots
-    out_base = 0 if in_place else in_blocks * in_stride
-    groups = out_blocks * (WORD_BYTES // config.lanes)
-    if out_base + out_blocks * out_stride > config.scratchpad_words:
+    given, made = _rings(source, target, config.pixels, align, slots, in_place)
+    if made.end > config.scratchpad_words:
         raise WesnpuError(f"layer {layer.name} does not fit {config.name} whole")
-    all_weights = pack_weights(layer, kind, config, grid)
-    parameters = _held(pack_parameters(layer, config), config.parameter_rows, "parameter", layer, config).tobytes()
-    weight_bytes = _held(all_weights, config.weight_rows, "weight", layer, config).tobytes()
-    weight_bytes += b"\0" * (-len(weight_bytes) % 16)
-    row_bytes = -(-source.width // 4) * 16 if packed_input else source.width * 16
-    in_bytes = source.height * row_bytes * (1 if packed_input else in_blocks)
-    out_offset = -(-in_bytes // align) * align
-    block_bytes = target.height * target.width * 16
-
-    load = {"address": 0, "external_block_stride": source.height * row_bytes, "base": 0, "block_stride": in_stride,
-            "pitch": pitch, "extent": in_stride & 0xFFFF, "rows": source.height, "width": source.width,
-            "blocks": in_blocks, "unpack": int(packed_input)}
-    store = {"address": out_offset, "external_block_stride": block_bytes, "base": out_base,
-             "block_stride": out_stride, "pitch": out_pitch, "extent": out_stride & 0xFFFF, "rows": target.height,
-             "width": target.width, "blocks": out_blocks}
-    scaler = layer.requantizer
-    compute = {
-        "mode": int(kind), "stride_y": layer.stride[0], "stride_x": layer.stride[1], "grid": grid,
-        "passes": len(all_weights) // groups if grid else 0, "input_block_stride": in_stride, "input_pitch": pitch,
-        "input_extent": in_stride & 0xFFFF, "input_row_offset": -layer.padding[0] % in_slots * pitch,
-        "vectors": -(-source.channels // config.taps), "input_height": source.height, "input_width": source.width,
-        "first_row": -layer.padding[0], "first_column": -layer.padding[1], "kernel_height": layer.kernel[0],
-        "kernel_width": layer.kernel[1], "output_base": out_base, "output_block_stride": out_stride,
-        "output_pitch": out_pitch, "output_extent": out_stride & 0xFFFF, "output_rows": target.height,
-        "output_width": target.width, "groups": groups, "multiplier": scaler.multiplier,
-        "exponent": scaler.exponent, "input_zero_point": source.zero_point,
-        "output_zero_point": target.zero_point, "low": layer.lo, "high": layer.hi, "layer": 0,
-    }
-
-    if layer.residual is not None:
-        compute |= {
-            "residual": 1, "residual_block_stride": in_stride, "residual_pitch": pitch,
-            "residual_extent": in_stride & 0xFFFF, "residual_multiplier": layer.residual.multiplier,
-            "residual_zero_point": source.zero_point,
-        }
+    kind, grid = mode or mode_of(layer, config)
+    groups = made.blocks * (WORD_BYTES // config.lanes)
+    rows = weight_rows(layer, kind, grid, config)
+    weights = held(rows, config.weight_rows, f"layer {layer.name}: weight")
+    parameters = held(parameter_rows(layer, config), config.parameter_rows, f"layer {layer.name}: parameter")
+    size = {"groups": groups, "passes": len(rows) // groups if grid else 0}
+    compute = (Unit.COMPUTE, _compute(layer, given, made, kind, grid, config) | size)
+    load = (Unit.LOAD, given.transfer() | {"unpack": int(source.channels <= PACKED_CHANNELS)})
 
     def commands(start: int) -> list[Command]:
-        weights_at = start
-        parameters_at = weights_at + len(weight_bytes)
         return in_order([
-            (Unit.LOAD, load),
-            (Unit.WEIGHTS, {"address": weights_at, "length": len(weight_bytes) // 16}),
-            (Unit.WEIGHTS, {"address": parameters_at, "length": len(parameters) // 16, "parameters": 1}),
-            *[(Unit.COMPUTE, compute)] * times,
-            (Unit.STORE, store),
+            load,
+            (Unit.WEIGHTS, {"address": start, "length": len(weights) // 16}),
+            (Unit.WEIGHTS, {"address": start + len(weights), "length": len(parameters) // 16, "parameters": 1}),
+            *[compute] * times,
+            (Unit.STORE, made.transfer()),
         ])
 
-    size = sum(length_units(unit) for unit, _ in commands(0)) * 16
-    listing = commands(size)
-    image = b"".join(encode(*command) for command in listing) + weight_bytes + parameters
-    part = ComputeWrites(0, 0, 0, 0, groups, target.height, target.width, target.width, 0, out_base, out_stride,
-                         out_pitch, out_stride & 0xFFFF, 0)
-    data_size = out_offset + out_blocks * block_bytes
-    image += b"\0" * (-len(image) % 64)
-    return PlainProgram(image, listing, data_size + -data_size % 64, 0, out_offset, [part] * times)
+    listing = commands(sum(length_units(unit) for unit, _ in commands(0)) * 16)
+    image = b"".join(encode(*command) for command in listing) + weights + parameters
+    part = ComputeWrites(0, 0, 0, 0, groups, target.height, target.width, target.width, 0, made.base, made.stride,
+                         made.pitch, made.stride & 0xFFFF, 0)
+    data_size = made.address + made.blocks * target.height * made.row_bytes
+    return PlainProgram(_filled(image), listing, data_size + -data_size % 64, 0, made.address, [part] * times)
+
+
+def _filled(image: bytes) -> bytes:
+    """To a multiple of 64 bytes."""
+    return image + b"\0" * (-len(image) % 64)
