@@ -8,7 +8,8 @@ import pytest
 
 from quant.accuracy import bars, plan, plots, table
 from quant.accuracy.cost import MULTIPLIERS
-from quant.accuracy.document import document, finder
+from quant.accuracy.document import Section, document, finder
+from quant.accuracy.duration import Duration, duration
 from quant.accuracy.measure import Measured
 from quant.accuracy.method import ORT_CHANNEL, Method
 from quant.accuracy.recommend import cheapest, effort, nearest
@@ -27,7 +28,7 @@ class Made:
         self.labels, self.labelled, self.draws = labels, bool((labels >= 0).all()), (1, 2, 3)
         self.name, self.kind, self.note = "made", kind, "A note."
         self.references = [np.eye(10)[FLOAT]]
-        self.results = {}
+        self.results, self.times = {}, {}
         for method, draws in results.items():
             for draw, one in enumerate(draws):
 
@@ -83,9 +84,9 @@ def test_tables_hold_every_row():
     read = list(csv.DictReader(io.StringIO(table.csv_text([("made", found)]))))
     assert [line["recipe"] for line in read] == ["wes", "layerwise", ORT_CHANNEL]
     assert float(read[0]["top1_median"]) == 89 and read[1]["refused"] == "layer x: no" and not read[1]["top1_median"]
-    text = document([(made, 90.0, found)], [("plot.svg", "A plot")])
+    text = document([Section(made, 90.0, found, Duration(9, 3, 90.0))], [("plot.svg", "A plot")])
     assert "`layerwise W4A8` is refused: layer x: no" in text and "2 of 3 rows have fewer than 3 draws" in text
-    assert "`ort-channel` ran k." in text
+    assert "`ort-channel` ran k." in text and "All 9 results: 1.5 minutes of one processor, from 3 of them." in text
     assert "### W4A8" in text and "![A plot](plot.svg)" in text and "A note." in text
 
 
@@ -129,8 +130,20 @@ def test_bars_are_judged_from_the_rows():
     assert against.holds and against.figures == "+1.00 pp behind it, p = 1.00"
     near, against, *_ = judged((best, [bad]), (Method(ORT_CHANNEL), [result()]))
     assert near.holds is False and against.holds is False
-    assert [bar.holds for bar in judged((best, [good]))][1:] == [None] * 8
+    assert [bar.holds for bar in judged((best, [good]))][1:] == [None] * 10
     assert "| open |" in bars.table(judged((best, [good])))
+
+
+def test_half_steps_must_gain_in_each_of_three_draws():
+    def judged(half, plain):
+        made = {Method("wes+half+ecr+bc", 4): half, Method("wes+ecr+bc", 4): plain}
+        bar, *_ = [b for b in bars.imagenet_bars(finder(rows(Made(made), 0, list(made)))) if "in each draw" in b.text]
+        return bar.holds, bar.figures
+
+    three = [result([0, 1]), result([0]), result([0, 1, 2])]
+    assert judged([result([0]), result(), result()], three) == (True, "+1.00, +1.00, +3.00 pp")
+    assert judged([result(), result(), result([0, 1, 2])], three) == (False, "+2.00, +1.00, +0.00 pp")
+    assert judged([result()], three)[0] is None
 
 
 def test_the_stress_bar_needs_layerwise_at_chance():
@@ -139,6 +152,22 @@ def test_the_stress_bar_needs_layerwise_at_chance():
         return [bar.holds for bar in bars.stress_bars("made", finder(rows(Made(made), 0, list(made))))]
 
     assert judged(result(range(80))) == [True] and judged(result()) == []
+
+
+def test_times_that_are_not_kept_count_as_the_mean_of_the_other_draws():
+    methods = [Method("wes"), Method("wes+bc"), Method("auto")]
+    made = Made({})
+    assert duration(made, 0, methods) is None
+    made.times = {Unit(0, methods[0], 0): 10.0, Unit(0, methods[0], 2): 20.0, Unit(0, methods[1], 1): 60.0}
+    assert duration(made, 0, methods) == Duration(9, 3, 3 * 15.0 + 3 * 60.0 + 3 * 30.0)
+
+
+def test_the_time_of_all_networks_is_that_of_two_processors_and_open_until_each_is_known():
+    hour = Duration(10, 10, 3600.0)
+    assert bars.time_bar([hour, hour, Duration(1, 1, 3598.0)]).holds
+    found = bars.time_bar([hour, hour, hour])
+    assert found.holds is False and found.figures == "30 results, 180 minutes of one processor, 90 of 2"
+    assert bars.time_bar([hour, None]).holds is None
 
 
 def test_every_row_of_the_plan_is_a_method_and_stands_once():

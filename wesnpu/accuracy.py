@@ -15,7 +15,9 @@ from pathlib import Path
 
 from golden.errors import WesnpuError
 from golden.files import write_whole
-from quant.accuracy import document, plan, plots, table
+from quant.accuracy import plan, plots, table
+from quant.accuracy.document import Section, document
+from quant.accuracy.duration import duration
 from quant.accuracy.run import Comparison, Unit
 from quant.accuracy.store import Store
 from quant.accuracy.subject import Subject
@@ -31,7 +33,6 @@ BY_BITS = (
 )
 BY_LAYER = ("wes", "auto", "channelwise", "channelwise+ecr-steps+bc")
 BY_STRENGTH = ("layerwise", "wes", "channelwise", "auto")
-Tables = list[tuple[Subject, float | None, list[Row]]]
 
 
 def main(arguments: list[str]) -> int:
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
             comparison.recall(units)
         else:
             find(comparison, units, options.processes)
-        write(tables(comparison), options.out or folder(comparison.subjects))
+        write(sections(comparison), options.out or folder(comparison.subjects))
     except (WesnpuError, OSError) as error:
         console.note(f"error: {one_line(error)}")
         return 2
@@ -60,7 +61,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     folder = os.environ.get("WESNPU_IMAGENET")
     parser.add_argument("--images", type=Path, default=Path(folder) if folder else None, help="labelled crops")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NETWORK", help=", ".join(NETWORKS))
-    parser.add_argument("--draws", type=int, default=DRAWS, choices=range(1, DRAWS + 1), help="calibration draws")
+    most = max(DRAWS.values())
+    parser.add_argument("--draws", type=int, default=most, choices=range(1, most + 1), help="of calibration, at most")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="the figures do not depend on it")
     parser.add_argument("--scheduler", help="address of a dask.distributed cluster that runs the integers")
     parser.add_argument("--state", type=Path, default=STATE, help="folder of kept results")
@@ -73,7 +75,8 @@ def planned(networks: Sequence[Subject], draws: int) -> Iterator[Unit]:
     """Every result of the tables, one draw after the other, so that early on there is a whole table of one draw."""
     for draw in range(draws):
         for index, subject in enumerate(networks):
-            yield from (Unit(index, method, draw) for method in plan.methods(subject.kind))
+            if draw < len(subject.draws):
+                yield from (Unit(index, method, draw) for method in plan.methods(subject.kind))
 
 
 def weight(subject: Subject) -> int:
@@ -93,13 +96,14 @@ def find(comparison: Comparison, units: Sequence[Unit], processes: int) -> None:
             advance(weight(comparison.subjects[unit.subject]), f"{name} {unit.method} draw {unit.draw + 1}")
 
 
-def tables(comparison: Comparison) -> Tables:
-    """The rows of every network that has results."""
-    found = [
-        (subject, float_top1(comparison, index), rows(comparison, index, plan.methods(subject.kind)))
-        for index, subject in enumerate(comparison.subjects)
-    ]
-    return [entry for entry in found if entry[2]]
+def sections(comparison: Comparison) -> list[Section]:
+    """Every network that has results, with its rows."""
+    found = []
+    for index, subject in enumerate(comparison.subjects):
+        methods = plan.methods(subject.kind)
+        time = duration(comparison, index, methods)
+        found.append(Section(subject, float_top1(comparison, index), rows(comparison, index, methods), time))
+    return [section for section in found if section.rows]
 
 
 def folder(networks: Sequence[Subject]) -> Path:
@@ -107,30 +111,33 @@ def folder(networks: Sequence[Subject]) -> Path:
     return DOCS if {subject.kind for subject in networks} == set(plan.ROWS) else STATE
 
 
-def write(found: Tables, where: Path) -> None:
+def write(found: Sequence[Section], where: Path) -> None:
     """The document, CSV files and plots."""
-    named = [(subject.name, own) for subject, _, own in found]
+    named = [(section.subject.name, section.rows) for section in found]
     shown = draw_plots(found, where)
     write_whole(where / "accuracy.csv", table.csv_text(named).encode())
     write_whole(where / "accuracy_layers.csv", table.layer_csv_text(named).encode())
-    write_whole(where / "accuracy.md", document.document(found, shown).encode())
+    write_whole(where / "accuracy.md", document(found, shown).encode())
     console.say(f"{where / 'accuracy.md'}, accuracy.csv, accuracy_layers.csv, {len(shown)} plots")
 
 
-def draw_plots(found: Tables, where: Path) -> list[tuple[str, str]]:
+def draw_plots(found: Sequence[Section], where: Path) -> list[tuple[str, str]]:
     """Write the plots that the tables allow; (file, what it shows) of each."""
-    kinds: dict[str, Tables] = {kind: [entry for entry in found if entry[0].kind == kind] for kind in plan.ROWS}
+    kinds = {
+        kind: [(section.subject, section.rows) for section in found if section.subject.kind == kind]
+        for kind in plan.ROWS
+    }
     shown = []
-    wide = [(subject.name, own) for subject, _, own in kinds[plan.FASHION] + kinds[plan.IMAGENET]]
+    wide = [(subject.name, own) for subject, own in kinds[plan.FASHION] + kinds[plan.IMAGENET]]
     if wide:
         plots.by_bits(wide, BY_BITS, where / "accuracy_bits.svg")
         shown.append(("accuracy_bits.svg", "Agreement with float over the bits of weights and activations"))
     strengths = {f"{STRESS_NAME}{strength}": float(strength) for strength in STRENGTHS}
-    stressed = [(strengths[s.name], own) for s, _, own in kinds[plan.STRESS] if s.name in strengths]
+    stressed = [(strengths[s.name], own) for s, own in kinds[plan.STRESS] if s.name in strengths]
     if stressed:
         plots.by_strength(stressed, BY_STRENGTH, where / "accuracy_stress.svg")
         shown.append(("accuracy_stress.svg", "Top-1 over the strength of the stress, as integers"))
-    for subject, _, own in kinds[plan.IMAGENET]:
+    for subject, own in kinds[plan.IMAGENET]:
         panels = [(f"{subject.name}, {bits}", _of(own, bits)) for bits in ("W8A8", "W4A8") if _of(own, bits)]
         plots.by_cost(panels, where / "accuracy_cost.svg")
         shown.append(("accuracy_cost.svg", "Agreement with float against stored bytes per channel"))

@@ -14,13 +14,13 @@ from quant.onnx_import import import_onnx
 from quant.stress import inverse_cle, silent_outliers
 from wesnpu import console
 
-DRAWS = 3
+DRAWS = {FASHION: 1, STRESS: 3, IMAGENET: 3}  # calibration draws; no bar rests on Fashion
 STRESSED = fashion.NETWORKS[0]  # ReLU: gains pass through it
 STRENGTHS = (6, 12, 18)
 SILENT = 6
 STRESS_NAME = "stress k = "
 NETWORKS: dict[str, Callable[[Path | None], list[Subject]]] = {
-    "fashion": lambda images: [fashion_subject(name) for name in fashion.NETWORKS],
+    "fashion": lambda images: [fashion_subject(name, DRAWS[FASHION]) for name in fashion.NETWORKS],
     "stress": lambda images: stress_subjects(),
     "efficientnet": lambda images: [efficientnet_subject(images)],
 }
@@ -37,9 +37,9 @@ def subjects(names: list[str], images: Path | None) -> list[Subject]:
     return [subject for name in names for subject in NETWORKS[name](images)]
 
 
-def fashion_subject(name: str) -> Subject:
-    """A committed network on the 10,000 test images, calibrated on training images; without the Debian package of the
-    data set on the 1,000 committed ones, which is told.
+def fashion_subject(name: str, count: int) -> Subject:
+    """A committed network on the 10,000 test images, with so many draws of training images for calibration; without the
+    Debian package of the data set on the 1,000 committed ones, which is told.
     """
     try:
         (images, labels), (training, _) = fashion_mnist.load("t10k"), fashion_mnist.load("train")
@@ -48,9 +48,9 @@ def fashion_subject(name: str) -> Subject:
         data = fashion.data()
         images, labels, training = data.images, data.labels, data.calibration
     images, training = (np.moveaxis(array, -1, 1) for array in (images, training))
-    draws = independent_draws(training, len(images), DRAWS)
-    count = len(draws[0][0].calibration)
-    note = f"{len(images):,} test images of Fashion-MNIST; {count} training images for each of {DRAWS} draws."
+    draws = independent_draws(training, len(images), count)
+    each = f"{len(draws[0][0].calibration)} training images for {f'each of {count} draws' if count > 1 else 'one draw'}"
+    note = f"{len(images):,} test images of Fashion-MNIST; {each}."
     return Subject(
         name, FASHION, fashion.imported(name), fashion.PREPROCESSING, images, labels.astype(np.int64), draws, note
     )
@@ -58,7 +58,7 @@ def fashion_subject(name: str) -> Subject:
 
 def stress_subjects() -> list[Subject]:
     """The ReLU network with channel gains, and with silent outlier channels: equal in function, hard to quantize."""
-    plain = fashion_subject(STRESSED)
+    plain = fashion_subject(STRESSED, DRAWS[STRESS])
     found = []
     for strength in STRENGTHS:
         note = f"`{STRESSED}` with gains 2^U(0, {strength}) on its channels; its function stays. {plain.note}"
@@ -84,11 +84,12 @@ def efficientnet_subject(folder: Path | None) -> Subject:
     imported = import_onnx(efficientnet.MODEL, preprocessing=efficientnet.PREPROCESSING)
     note = (
         f"{len(crops.images)} labelled 224x224 crops of ImageNet, input (pixel - 127) / 128. {CALIBRATION_IMAGES} "
-        f"calibration images drawn from one half, evaluated on the other half, both ways, {DRAWS} draws. One standard "
-        "error of a difference on 500 images is about 0.6 pp. Such crops are usually training images of the network, "
-        "so only differences from float mean anything; do not set the top-1 column beside published figures."
+        f"calibration images drawn from one half, evaluated on the other half, both ways, {DRAWS[IMAGENET]} draws. "
+        "One standard error of a difference on 500 images is about 0.6 pp. Such crops are usually training images "
+        "of the network, so only differences from float mean anything; do not set the top-1 column beside "
+        "published figures."
     )
-    draws = cross_fitted_draws(crops.images, DRAWS)
+    draws = cross_fitted_draws(crops.images, DRAWS[IMAGENET])
     return Subject(
         "EfficientNet-Lite0", IMAGENET, imported, efficientnet.PREPROCESSING, crops.images, crops.labels, draws, note
     )

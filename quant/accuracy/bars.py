@@ -1,13 +1,16 @@
 """Statements that the table can prove or refute, each judged from its rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from quant.accuracy.duration import Duration
 from quant.accuracy.method import ORT_CHANNEL
 from quant.accuracy.recommend import loss
 from quant.accuracy.summary import Row
 
 CHANCE = 25.0  # percent: below it a network of ten classes has collapsed
+GAIN_DRAWS = 3  # a gain that fewer draws show does not count
+MINUTES, PROCESSORS = 90, 2  # what the whole table may take
 SHIFT_SCALER = "auto"  # the recipe that the bars judge: its parts are chosen from the network, not by hand
 Find = Callable[[str, int], Row | None]  # the row of a recipe at so many weight bits
 
@@ -47,6 +50,10 @@ def imagenet_bars(find: Find) -> list[Bar]:
         gap = loss(row) - loss(other)
         return f"{gap:.2f} pp behind", gap <= 5.0
 
+    def gains(row: Row, other: Row) -> tuple[str, bool]:
+        each = [mine - theirs for mine, theirs in zip(_top1(row), _top1(other), strict=True)]
+        return f"{', '.join(f'{gain:+.2f}' for gain in each)} pp", min(each) > 0
+
     def fast(row: Row) -> tuple[str, bool]:
         return f"{row.seconds.median:.1f} s of one processor", row.seconds.median <= 60
 
@@ -68,8 +75,23 @@ def imagenet_bars(find: Find) -> list[Bar]:
             _judged(f"W4A8: `wes+{rest}` within 5 pp of `channelwise+{rest}`", map(four, _both(rest)), within)
             for rest in ("ecr", "ecr+bc", "ecr-steps+bc")
         ],
+        *[
+            _judged(f"W4A8: `wes+half+{rest}` above `wes+{rest}` in each draw", _halved(four, rest), gains)
+            for rest in ("ecr+bc", "ecr-steps+bc")
+        ],
         _judged("`wes+cle+bc` with 64 images in under 60 s", [find("wes+cle+bc", 8)], fast),
     ]
+
+
+def _halved(four: Callable[[str], Row | None], parts: str) -> list[Row | None]:
+    """The row with half steps and the one without, None while they have fewer than GAIN_DRAWS draws."""
+    found = four(f"wes+half+{parts}"), four(f"wes+{parts}")
+    return [row if row is not None and len(_top1(row)) == GAIN_DRAWS else None for row in found]
+
+
+def _top1(row: Row) -> tuple[float, ...]:
+    """Percent in every draw."""
+    return () if row.top1 is None else row.top1.values
 
 
 def _both(parts: str) -> tuple[str, str]:
@@ -88,6 +110,18 @@ def stress_bars(name: str, find: Find) -> list[Bar]:
         return []
     text = f"{name}: `{SHIFT_SCALER}` within 0.5 pp of float where layer-wise is at chance"
     return [_judged(text, [find(SHIFT_SCALER, 8), layerwise], holds)]
+
+
+def time_bar(durations: Sequence[Duration | None]) -> Bar:
+    """Of all results of all networks."""
+    text = f"all results in under {MINUTES} minutes on {PROCESSORS} processors"
+    known = [found for found in durations if found is not None]
+    if len(known) < len(durations):
+        return Bar(text, "not measured", None)
+    minutes = sum(found.seconds for found in known) / 60
+    count = sum(found.results for found in known)
+    figures = f"{count} results, {minutes:.0f} minutes of one processor, {minutes / PROCESSORS:.0f} of {PROCESSORS}"
+    return Bar(text, figures, minutes / PROCESSORS < MINUTES)
 
 
 def table(bars: Iterable[Bar]) -> str:

@@ -1,9 +1,11 @@
 """docs/accuracy.md: every table, what decides the bars, and how the figures were made."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from quant.accuracy import bars, plan, table
+from quant.accuracy.duration import Duration
 from quant.accuracy.subject import Subject
 from quant.accuracy.summary import Row
 
@@ -28,27 +30,40 @@ SQNR of every layer's output in the first draw: [accuracy_layers.csv](accuracy_l
 """
 
 
-def document(subjects: Sequence[tuple[Subject, float | None, Sequence[Row]]], plots: Sequence[tuple[str, str]]) -> str:
-    """The whole text. subjects: each with the top-1 of float and its rows; plots: (file, what it shows)."""
-    parts = [HEAD, "## Which statements hold", bars.table(_bars(subjects))]
+@dataclass(frozen=True, eq=False)
+class Section:
+    """What the document says of one network: top1 of float in percent or None, its rows, how long they take."""
+
+    subject: Subject
+    top1: float | None
+    rows: Sequence[Row]
+    duration: Duration | None = None
+
+
+def document(sections: Sequence[Section], plots: Sequence[tuple[str, str]]) -> str:
+    """The whole text; plots: (file, what it shows)."""
+    parts = [HEAD, "## Which statements hold", bars.table(_bars(sections))]
     parts += [f"![{text}]({file})" for file, text in plots]
-    for subject, top1, rows in subjects:
-        parts.append(f"## {subject.name}\n\n{subject.note}")
-        for bits, group in groupby(rows, key=lambda row: row.method.bits):
-            parts.append(f"### {bits}\n\n{table.markdown(list(group), top1)}")
-        parts += kernels(rows)
-        parts += unfinished(subject, rows)
-        parts += refusals(rows)
+    for section in sections:
+        parts.append(f"## {section.subject.name}\n\n{section.subject.note}")
+        for bits, group in groupby(section.rows, key=lambda row: row.method.bits):
+            parts.append(f"### {bits}\n\n{table.markdown(list(group), section.top1)}")
+        parts += kernels(section.rows)
+        parts += time_taken(section.duration)
+        parts += unfinished(section.subject, section.rows)
+        parts += refusals(section.rows)
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _bars(subjects: Sequence[tuple[Subject, float | None, Sequence[Row]]]) -> list[bars.Bar]:
+def _bars(sections: Sequence[Section]) -> list[bars.Bar]:
     found = []
-    for subject, _, rows in subjects:
-        if subject.kind == plan.IMAGENET:
-            found += bars.imagenet_bars(finder(rows))
-        elif subject.kind == plan.STRESS:
-            found += bars.stress_bars(subject.name, finder(rows))
+    for section in sections:
+        if section.subject.kind == plan.IMAGENET:
+            found += bars.imagenet_bars(finder(section.rows))
+        elif section.subject.kind == plan.STRESS:
+            found += bars.stress_bars(section.subject.name, finder(section.rows))
+    if {section.subject.kind for section in sections} == set(plan.ROWS):
+        found.append(bars.time_bar([section.duration for section in sections]))
     return found
 
 
@@ -62,6 +77,15 @@ def kernels(rows: Sequence[Row]) -> list[str]:
     """Which integer kernels ran in the other tool's networks: without any, its row would be another float row."""
     ran = [f"`{row.method.recipe}` ran {row.first.log[0]}." for row in rows if row.method.baseline and row.first.log]
     return [" ".join(ran)] if ran else []
+
+
+def time_taken(found: Duration | None) -> list[str]:
+    """One line: what the rows cost, and from how many of their results that is known."""
+    if found is None:
+        return []
+    minutes = f"{found.seconds / 60:.1f} minutes of one processor"
+    whole = found.timed == found.results
+    return [f"All {found.results} results: {minutes}{'' if whole else f', from {found.timed} of them'}."]
 
 
 def unfinished(subject: Subject, rows: Sequence[Row]) -> list[str]:

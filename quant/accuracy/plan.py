@@ -8,9 +8,9 @@ Bits = tuple[int, int]
 
 ROWS: dict[str, dict[Bits, str]] = {
     FASHION: {
-        (8, 8): """layerwise layerwise+bc pow2+rapq pow2-channel pow2-channel+sum+bc pow2-msqe-channel wes wes+shift2
-                   wes+shift3 wes+half wes+bc wes+sum wes+sum+bc wes+phase wes+cle+bc wes+dfq+free wes+asearch+bc auto
-                   sl8x1+bc sl8x1+reorder+bc sl4x4+bc channelwise channelwise+bc channelwise+sum""",
+        (8, 8): """layerwise layerwise+bc pow2 pow2+rapq pow2-channel pow2-channel+sum+bc pow2-msqe-channel wes
+                   wes+shift2 wes+shift3 wes+half wes+bc wes+sum wes+sum+bc wes+phase wes+cle+bc wes+dfq+free
+                   wes+asearch+bc auto sl8x1+bc sl8x1+reorder+bc sl4x4+bc channelwise channelwise+bc channelwise+sum""",
         (6, 8): "layerwise pow2-channel+sum+bc wes wes+bc auto channelwise channelwise+bc",
         (4, 8): """layerwise pow2-channel pow2-channel+sum+bc pow2-channel+sum+rapq+bc wes wes+half wes+bc wes+sum
                    wes+phase wes+cle+bc auto wes+ecr+bc wes+ecr-steps+bc wes+half+ecr-steps+bc sl4x4+bc
@@ -28,6 +28,8 @@ ROWS: dict[str, dict[Bits, str]] = {
         (4, 8): """pow2-channel+sum+bc wes wes+bc wes+cle+bc wes+phase wes+half wes+sum auto wes+ecr wes+ecr+bc
                    wes+half+ecr+bc wes+ecr-steps+bc wes+half+ecr-steps+bc channelwise channelwise+bc
                    channelwise+ecr channelwise+ecr+bc channelwise+ecr-steps+bc""",
+        (4, 4): "pow2-channel+sum+bc auto channelwise+ecr-steps+bc",
+        (2, 4): "pow2-channel+sum+bc auto",
     },
 }
 BASELINES = {FASHION: (ORT_TENSOR, ORT_CHANNEL), STRESS: (), IMAGENET: (ORT_TENSOR, ORT_CHANNEL)}
