@@ -90,3 +90,16 @@ def test_auto_unchanged_follows_float_with_and_without_stress(strength):
     assert compare_scores(scores(network, images), reference=float_scores(graph, images)).agreement >= 96
     assert network.provenance["passes"] == list(recipe_passes("auto"))
     assert any(line.startswith("equalize_where_needed:") for line in network.provenance["log"])
+
+
+@pytest.mark.parametrize(("bits", "agreement"), [(8, 99), (4, 95)])
+def test_auto_unchanged_follows_a_network_that_had_no_part_in_its_rule(bits, agreement):
+    data, name = fashion.data(), "fashion_nano"
+    graph, images = fashion.imported(name).graph, Images(data.images, fashion.SHAPE, fashion.PREPROCESSING)
+    reference, found = float_scores(graph, images), {}
+    for recipe in ("auto", "layerwise"):
+        options = {"recipe": recipe, "weight_bits": bits, "preprocessing": fashion.PREPROCESSING}
+        network = quantize(graph, data.calibration, **options)
+        found[recipe] = compare_scores(scores(network, images), reference=reference).agreement
+    print(f"{name}, {bits} bits: {found}")
+    assert found["auto"] >= agreement and found["auto"] > found["layerwise"]

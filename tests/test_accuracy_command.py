@@ -81,6 +81,18 @@ def test_efficientnet_is_left_out_without_images_and_named_when_it_cannot_be_had
     assert "nonsense" in capsys.readouterr().err
 
 
+def test_too_few_crops_and_no_process_are_refused(tmp_path, monkeypatch, capsys) -> None:
+    for label in range(3):
+        Image.fromarray(np.zeros((224, 224, 3), np.uint8)).save(tmp_path / f"{label}_some.png")
+    monkeypatch.setattr(efficientnet, "MODEL", fashion.MODELS / f"{fashion.NETWORKS[0]}.onnx")
+    assert accuracy.main(["--networks", "efficientnet", "--images", str(tmp_path)]) == 2
+    assert "holds 3 crops: at least 128 are needed" in capsys.readouterr().err
+    for strange in ("0", "-1", "two"):
+        with pytest.raises(SystemExit):
+            accuracy.main(["--processes", strange])
+        assert f"{strange!r} is no whole number of at least 1" in capsys.readouterr().err
+
+
 def test_crops_need_labels(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((224, 224, 3), np.uint8)).save(tmp_path / "7_some.png")
     crops = efficientnet.read_crops(tmp_path)

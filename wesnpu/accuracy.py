@@ -63,12 +63,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NETWORK", help=", ".join(NETWORKS))
     most = max(DRAWS.values())
     parser.add_argument("--draws", type=int, default=most, choices=range(1, most + 1), help="of calibration, at most")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="the figures do not depend on it")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--processes", type=positive, default=cores, help="the figures do not depend on it")
     parser.add_argument("--scheduler", help="address of a dask.distributed cluster that runs the integers")
     parser.add_argument("--state", type=Path, default=STATE, help="folder of kept results")
     parser.add_argument("--out", type=Path, help="folder to write to")
     parser.add_argument("--write-only", action="store_true", help="write what is kept, measure nothing")
     return parser.parse_args(arguments)
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
 
 
 def planned(networks: Sequence[Subject], draws: int) -> Iterator[Unit]:

@@ -81,6 +81,11 @@ def efficientnet_subject(folder: Path | None) -> Subject:
     if not efficientnet.MODEL.is_file():
         raise WesnpuError(f"{efficientnet.MODEL} is missing: make it by 'make models MODEL={efficientnet.NAME}'")
     crops = efficientnet.read_crops(folder)
+    if len(crops.images) < 2 * CALIBRATION_IMAGES:
+        raise WesnpuError(
+            f"{folder} holds {len(crops.images)} crops: at least {2 * CALIBRATION_IMAGES} are needed, "
+            f"{CALIBRATION_IMAGES} of each half to calibrate for the other"
+        )
     imported = import_onnx(efficientnet.MODEL, preprocessing=efficientnet.PREPROCESSING)
     note = (
         f"{len(crops.images)} labelled 224x224 crops of ImageNet, input (pixel - 127) / 128. {CALIBRATION_IMAGES} "

@@ -23,7 +23,8 @@ by golden. Medians over the calibration draws, their range in brackets; no calib
 - "PTQ s" are processor seconds from the float network and its calibration images to the integer network.
 - "p against ORT" is McNemar's exact test against `ort-channel` at W8A8, on the same images and draws.
 - `ort-tensor`, `ort-channel`: ONNX Runtime's static quantization (uint8 activations, int8 weights with one scale per
-  tensor or channel), run by ONNX Runtime.
+  tensor or channel), run by ONNX Runtime. It keeps dead channels, whose weights set the scale of a tensor; recipes zero
+  them first.
 
 [quantization.md](quantization.md) says what the parts of a recipe are. All figures: [accuracy.csv](accuracy.csv); the
 SQNR of every layer's output in the first draw: [accuracy_layers.csv](accuracy_layers.csv).
