@@ -22,13 +22,13 @@ ROWS: dict[str, dict[Bits, str]] = {
     },
     STRESS: {(8, 8): "layerwise layerwise+cle+bc wes wes+bc wes+cle+bc auto channelwise"},
     IMAGENET: {
-        (8, 8): """layerwise layerwise+bc pow2 pow2-channel+sum+bc wes wes+bc wes+sum wes+sum+bc wes+cle+bc auto
-                   channelwise channelwise+sum""",
+        (8, 8): """layerwise layerwise+bc pow2 pow2-channel+sum+bc pow2-msqe-channel wes wes+half wes+bc wes+sum
+                   wes+sum+bc wes+cle+bc wes+dfq+free auto sl8x1+reorder+bc channelwise channelwise+sum""",
         (6, 8): "wes auto channelwise channelwise+sum",
         (4, 8): """pow2-channel+sum+bc wes wes+bc wes+cle+bc wes+phase wes+half wes+sum auto wes+ecr wes+ecr+bc
                    wes+half+ecr+bc wes+ecr-steps+bc wes+half+ecr-steps+bc channelwise channelwise+bc
                    channelwise+ecr channelwise+ecr+bc channelwise+ecr-steps+bc""",
-        (4, 4): "pow2-channel+sum+bc auto channelwise+ecr-steps+bc",
+        (4, 4): "pow2-channel+sum+bc auto",
         (2, 4): "pow2-channel+sum+bc auto",
     },
 }
