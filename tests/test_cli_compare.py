@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,19 @@ def test_the_recommendation_is_the_cheapest_within_the_loss(tmp_path: Path) -> N
         same = next(row for row in rows if chosen.items() <= row.items())
         assert all(same[name] == best[name] for name in ("weight_bits", "bytes_per_channel"))
     assert len(list(kept.rglob("*.npz"))) == 19  # eight rows and their scores, two baselines, float: found once
+
+
+def test_the_recommended_command_makes_the_network_of_the_row(tmp_path: Path) -> None:
+    net, where = tmp_path / "net.npz", ["--images", DATA, "--limit", 50, "--recipes", "wes"]
+    how = ["--mean", "120", "--layout", "NCHW", "--weight-bits", 6, "--activation-bits", 6, "--max-loss", 5]
+    shown = run("compare", FASHION, "--calib", CALIB, *where, *how)
+    assert "50 images tell a loss to within about" in shown.stderr
+    command = shlex.split(shown.output.splitlines()[-1])
+    assert command[:2] == ["wesnpu", "quantize"] and command[-1] == "NET"
+    assert run(*command[1:-1], net).exit_code == 0
+    agreement = re.search(r"agrees with float ([\d.]+) %", run("eval", net, *where[:4], "--float", FASHION).output)
+    row = re.search(r"^wes W6A6 +(?:\S+ +){2}(\S+)", shown.output, re.MULTILINE)
+    assert agreement and row and float(agreement[1]) == float(row[1])
 
 
 def test_without_labels_agreement_decides(model: Path, images: Path) -> None:

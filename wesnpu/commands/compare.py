@@ -1,6 +1,7 @@
 """``wesnpu compare``: every method on the user's own network, and the cheapest that stays within a loss."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ RECIPES = (
 )
 LOW_BITS = ("wes+ecr-steps+bc", "channelwise+ecr-steps+bc")  # besides, below 8 bits
 NOTHING_WITHIN = 1  # exit code
+REPEATED = ("calib", "shape", "mean", "std", "value_range", "channel_order", "resize", "layout")  # by quantize
 WeightBits = Annotated[str, typer.Option(help="One or more of 2, 3, 4, 6 and 8, separated by commas.")]
 MaxLoss = Annotated[float, typer.Option(min=0, max=100, help="Percentage points that the recommended one may lose.")]
 Recipes = Annotated[str | None, typer.Option(help="Recipes, separated by commas.", show_default="the usual ones")]
@@ -40,6 +42,7 @@ State = Annotated[Path | None, typer.Option(help="Folder of kept results, to go 
 
 
 def compare(
+    context: typer.Context,
     model: options.Model,
     calib: options.Images,
     images: options.Images,
@@ -86,7 +89,12 @@ def compare(
         write_whole(csv, table.csv_text([(model.stem, found)]).encode())
     if json_file is not None:
         write_whole(json_file, json_text(found, best, max_loss).encode())
-    recommend(best, found, max_loss, model)
+    if best is None:
+        say_nothing_within(found, max_loss)
+        raise typer.Exit(NOTHING_WITHIN)
+    recommend(best, max_loss)
+    tell_uncertainty(best, len(evaluated.images), max_loss)
+    say_command(best, context)
 
 
 def chosen_methods(recipes: str | None, weight_bits: str, activation_bits: int) -> list[Method]:
@@ -144,22 +152,42 @@ def show(found: Sequence[Row], top1: float | None, images: int) -> None:
             console.note(f"{row.method} is refused: {row.refused}")
 
 
-def recommend(best: Row | None, found: Sequence[Row], max_loss: float, model: Path) -> None:
-    """Print the recommendation; exit code NOTHING_WITHIN where there is none."""
-    if best is None:
-        closest = nearest(found)
-        least = "" if closest is None else f"; {closest.method} loses least, {loss(closest):.2f} pp"
-        console.say(f"no method stays within {max_loss:g} pp of float{least}")
-        raise typer.Exit(NOTHING_WITHIN)
+def say_nothing_within(found: Sequence[Row], max_loss: float) -> None:
+    """Print that no method is recommended, and which loses least."""
+    closest = nearest(found)
+    least = "" if closest is None else f"; {closest.method} loses least, {loss(closest):.2f} pp"
+    console.say(f"no method stays within {max_loss:g} pp of float{least}")
+
+
+def recommend(best: Row, max_loss: float) -> None:
+    """Print the recommendation and what it costs."""
     what = "agreement" if best.loss is None else "top-1"
     console.say(f"cheapest ({ORDER}) within {max_loss:g} pp of float: {best.method}")
     console.say(
         f"it loses {loss(best):.2f} pp of {what}, standard error {best.error:.2f}; {best.first.bytes:.2f} bytes per "
         f"channel besides weights, multiplier: {best.first.multiplier}; engine: {'yes' if best.first.engine else 'no'}"
     )
-    bits = "" if best.method.weight_bits == 8 else f" --weight-bits {best.method.weight_bits}"
-    bits += "" if best.method.activation_bits == 8 else f" --activation-bits {best.method.activation_bits}"
-    console.say(f"wesnpu quantize {model} --calib ... --recipe {best.method.recipe}{bits} -o NET")
+
+
+def tell_uncertainty(best: Row, images: int, max_loss: float) -> None:
+    """Say so where the images are too few to tell a loss of `max_loss`: 95 % of the time the true loss lies within two
+    standard errors, and below 3 in N where no image differs.
+    """
+    hidden = max(2 * best.error, 100 * 3 / images)
+    if hidden > max_loss:
+        console.note(f"{images} images tell a loss to within about {hidden:.1f} pp: more are needed for {max_loss:g}")
+
+
+def say_command(best: Row, context: typer.Context) -> None:
+    """Print the command that makes the recommended network, with the options that decide how pictures are read."""
+    options = {"recipe": best.method.recipe, "weight-bits": best.method.weight_bits}
+    options |= {"activation-bits": best.method.activation_bits}
+    parts = [text for name, value in options.items() if value != 8 for text in (f"--{name}", str(value))]
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.name in REPEATED and source is not None and source.name == "COMMANDLINE":
+            parts += [parameter.opts[0], str(context.params[parameter.name])]
+    console.say(shlex.join(["wesnpu", "quantize", str(context.params["model"]), *parts, "-o", "NET"]))
 
 
 def json_text(found: Sequence[Row], best: Row | None, max_loss: float) -> str:
