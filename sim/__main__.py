@@ -16,7 +16,8 @@ HIDDEN = ("broken",)  # for the test that a comparator can fail
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
     parser.add_argument("test", nargs="?", help="without it, the tests are listed")
-    parser.add_argument("--config", default="small", help=f"{', '.join(PRESETS)}, random0, random1, ...; default small")
+    engines = f"{', '.join(PRESETS)}, four_pixels, random0, little0, in_order0, ...; default small"
+    parser.add_argument("--config", default="small", help=engines)
     parser.add_argument("--seed", type=int, default=None, help="run only this network; else the usual ones")
     parser.add_argument("--count", type=int, default=0, help="networks to run")
     parser.add_argument("--stalls", default="", choices=("", *PATTERNS), help="the same stall pattern for all")

@@ -18,6 +18,7 @@ from sim.plain_program import plain_program
 from sim.repeating import REPEATING, repeating
 from sim.session import Prepared, Session, prepare_plain
 from sim.split import split_programs
+from sim.whole import whole_network
 
 EDGE_NAMES = frozenset(edge_names())
 PATTERNS = ("none", "random", "mixed", "alternating", "runs")
@@ -52,6 +53,8 @@ def prepared_network(session: Session, kind: str, seed: int, stalls: str = "") -
         return prepare_plain(made.network, made.image, session.config, behaviour, seed, made.program)
     if kind in EDGE_NAMES:
         network, image = edge_network(kind, seed, session.config)
+    elif kind == "network":
+        network, image = whole_network(seed, session.config.guard_bits)
     else:
         network, image = random_network(kind, seed, session.config.guard_bits)
     if seed % 4 == 3 and len(network.layers) == 1:
@@ -161,6 +164,7 @@ CASES: dict[str, Case] = {
     "pooling": Case("average and global average pooling", of_kind("pooling"), 20),
     "fully_connected": Case("fully connected layers", of_kind("fully_connected"), 20),
     "chain": Case("small whole networks", of_kind("chain"), 8),
+    "network": Case("whole networks of 21 layers, as MobileNetV2", of_kind("network"), 2),
     "mixed": Case("every kind of network in turn", mixed, 40),
     "edges": Case("edge shapes by name: sizes 1, K > H, SAME padding, tiles, limits of every field", edge_shapes("")),
     "tiled": Case("layers larger than the scratchpad", edge_shapes("tiles")),

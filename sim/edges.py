@@ -56,6 +56,8 @@ EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
     "tiles_depthwise_stride": ((32, 49, 45), Shape(depthwise=True, kernel=(5, 5), stride=(2, 2), same=True)),
     "tiles_pointwise": ((40, 45, 33), Shape(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, channels=16)),
     "tiles_dense": ((17, 63, 40), Shape(kernel=(5, 2), stride=(2, 1), channels=8)),
+    "tiles_of_5": ((16, 29, 40), Shape(kernel=(5, 1), stride=(1, 1), same=True, channels=8)),
+    "tiles_of_5_depthwise": ((16, 31, 40), Shape(depthwise=True, kernel=(5, 5), stride=(1, 1), same=True)),
 }
 
 

@@ -31,6 +31,11 @@ from wesnpu.cosim_report import report_of
 from wesnpu.report import render
 
 CONFIG = preset("small")
+NAMES = {
+    "requantizer", "conv_shift", "depthwise", "pointwise", "stem", "residual", "pooling", "fully_connected", "stalls",
+    "registers", "programs", "errors", "network", "axi4", "chain", "edges", "mixed", "repeating", "split", "ties",
+    "tiled",
+}
 
 
 @pytest.mark.parametrize("case", sorted(BLOCK_CASES))
@@ -43,13 +48,33 @@ def test_blocks(case):
 def test_listing_names_every_test(capsys):
     assert main([]) == 0
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
-    assert listed == set(all_tests())
-    assert {"requantizer", "conv_shift", "stalls", "registers", "errors"} <= listed
+    assert listed == set(all_tests()) == NAMES
 
 
 def test_one_test_runs_by_its_name(capsys):
     assert main(["conv_shift", "--config", "small", "--seed", "1"]) == 0
     assert "passed" in capsys.readouterr().out
+
+
+def test_a_simulation_without_a_test_fails():
+    with pytest.raises(WesnpuError, match="without a result"):
+        run_case(Orders("conv_shift", count=1), CONFIG, module="golden.errors")
+
+
+def test_a_run_that_compares_nothing_fails(monkeypatch, capsys):
+    done = run_case(Orders("conv_shift", count=1), CONFIG)
+    assert done.values > 0 and not done.failure
+    monkeypatch.setattr("sim.__main__.run_case", lambda *_, **__: replace(done, values=0))
+    assert main(["conv_shift"]) == 1
+    assert "nothing was compared" in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_waves_are_written(capsys):
+    assert main(["pointwise", "--seed", "1", "--waves"]) == 0
+    path = capsys.readouterr().out.split("waves: ")[1].split()[0]
+    with open(path) as waves:
+        assert "$var" in waves.read(100_000)
 
 
 def test_make_hands_every_choice_on():
@@ -61,6 +86,8 @@ def test_make_hands_every_choice_on():
 
 def test_configurations_have_names():
     assert configuration("random7") == random_configuration(7) != random_configuration(8)
+    for name in ("random7", "little20", "in_order3", "four_pixels"):  # what a failure's repeat command calls them
+        assert configuration(name).name == name
     assert configuration("small") == CONFIG
     with pytest.raises(ValueError, match="large"):
         configuration("random")

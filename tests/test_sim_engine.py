@@ -1,22 +1,17 @@
 """The generated Verilog against golden: random layers, edge shapes, programs, errors, every preset."""
 
-import dataclasses
-
 import pytest
 
 from compiler.config import PRESETS, EngineConfig, preset
 from sim.build import build_bench
-from sim.cases import Orders
-from sim.configurations import random_configuration
+from sim.cases import EDGE_NAMES, Orders
+from sim.configurations import FOUR_PIXELS, in_order_configuration, little_configuration, random_configuration
 from sim.runner import Result, run_case
 
 QUICK = 300  # random networks over all presets in `make test`
 LONG = 3000
 CONFIGS = sorted(PRESETS)
-FOUR_PIXELS = EngineConfig(
-    name="four_pixels", pixels=4, lanes=4, taps=8, requant_lanes=8, scratchpad_words=2048, weight_rows=1024,
-    parameter_rows=128,
-)
+DRAWN = 20  # random engines
 
 
 def run(case: str, config: EngineConfig, *, seed: int = 0, count: int = 0, initial: int = 0) -> Result:
@@ -24,6 +19,7 @@ def run(case: str, config: EngineConfig, *, seed: int = 0, count: int = 0, initi
     result = run_case(Orders(case, seed, count, initial=initial), config, build=build_bench(config))
     assert not result.failure, result.failure
     assert result.programs > 0 and result.memory_bytes > 0
+    assert case != "edges" or result.programs == len(EDGE_NAMES)
     return result
 
 
@@ -35,7 +31,7 @@ def test_random_layers(name):
     assert result.values > 0
 
 
-@pytest.mark.parametrize("case", ["edges", "programs", "errors", "stalls"])
+@pytest.mark.parametrize("case", ["edges", "programs", "errors", "stalls", "network"])
 def test_cases(case):
     assert run(case, preset("small")).values > 0
 
@@ -66,14 +62,14 @@ def test_many_random_layers(name):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("case", ["edges", "repeating", "programs", "errors", "split", "stalls"])
+@pytest.mark.parametrize("case", ["edges", "repeating", "programs", "errors", "split", "stalls", "network"])
 def test_cases_of_every_preset(case, name):
     assert run(case, preset(name), seed=7, initial=3).values > 0
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(DRAWN))
 def test_random_configurations(seed):
     config = random_configuration(seed)
     assert run("mixed", config, seed=seed, count=24, initial=seed).programs == 24
@@ -85,10 +81,29 @@ def test_random_configurations(seed):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(20, 26))
 def test_random_configurations_with_little_memory(seed):
-    """The compiler cuts most layers into tiles and pieces."""
-    config = dataclasses.replace(
-        random_configuration(seed), name=f"little{seed}", scratchpad_words=256 << seed % 3,
-        weight_rows=16 << seed % 4, parameter_rows=4 << seed % 3,
-    )
+    config = little_configuration(seed)
     assert run("mixed", config, seed=seed, count=16, initial=seed).programs == 16
     assert run("split", config, seed=seed, count=8).programs == 8
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(4))
+def test_random_configurations_without_queues(seed):
+    config = in_order_configuration(seed)
+    assert run("mixed", config, seed=seed, count=16, initial=seed).programs == 16
+    assert run("split", config, seed=seed, count=8).programs == 8
+    assert run("errors", config, seed=seed).values > 0
+
+
+def test_the_random_configurations_differ_in_every_way():
+    """Each way in which engines with queues can differ is among those of the long run."""
+    drawn = [random_configuration(seed) for seed in range(DRAWN)]
+    assert len({tuple(config.to_json().items())[1:] for config in drawn}) == DRAWN
+    assert any(config.lanes < config.taps for config in drawn)
+    assert any(config.lanes > config.taps for config in drawn)
+    assert any(config.requant_lanes < config.results for config in drawn)
+    assert any(config.requant_lanes == config.results > 1 for config in drawn)
+    for name, values in (("bus_bytes", {8, 16}), ("pixels", {1, 2, 4}), ("guard_bits", {5, 7}),
+                         ("window_kernel", {3, 5}), ("lanes", {2, 4, 8, 16}), ("taps", {4, 8, 16})):
+        assert {getattr(config, name) for config in drawn} == values, name

@@ -7,7 +7,6 @@ from compiler.encode import Command, decode
 from compiler.encoding import FIELDS, Mode, Unit, is_size
 from compiler.legal import illegal_fields
 from sim.copies import copies
-from sim.edges import LAST_TILE, edge_network, tile_rows
 from sim.illegal import illegal_commands
 from sim.layers import random_network
 from sim.plain_program import plain_program
@@ -67,14 +66,3 @@ def test_bus_errors_meet_every_command():
     stores = {number for number, (unit, _) in enumerate(made.commands) if unit == Unit.STORE}
     assert {number for number, _ in made.writes()} == stores and len(stores) > 1
     assert len({address for _, address in made.reads()}) > 3 * len(numbers)
-
-
-@pytest.mark.parametrize("config", sorted(PRESETS))
-def test_edge_shapes_are_what_their_names_say(config):
-    for seed in range(3):
-        network, _ = edge_network(LAST_TILE, seed, preset(config))
-        rows = tile_rows(network, preset(config))
-        assert rows[-1] == 1 < rows[0]
-        network, _ = edge_network("residual_zero_point", seed, preset(config))
-        (layer,) = network.layers
-        assert network.tensors[layer.residual.tensor].zero_point != 0

@@ -6,7 +6,8 @@ from sim.repeating import REPEATING
 
 FIRST = tuple(("chain", seed) for seed in range(2))
 SEEDS = 5  # of every kind
-LARGE = ("tall_column", "channels_250", "tiles_depthwise_stride", "tiles_dense", "tallest")
+LARGE = ("tall_column", "channels_250", "tiles_depthwise_stride", "tiles_dense", "tiles_of_5", "tiles_of_5_depthwise",
+         "tallest")
 MANY = (("residual", range(SEEDS, 16)), (RESIDUAL_ROW, range(8)), ("residual_ties", range(2)))
 LAST = (("chain", 2), *((name, 0) for name in REPEATING))
 WHOLE_CASES = ("programs", "errors")
