@@ -8,12 +8,11 @@ from compiler.config import EngineConfig
 from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_queue import Clock, Finished, Queue
 from compiler.cycle_reads import Memory, block_runs
-from compiler.cycle_rows import row_cycles
+from compiler.cycle_rows import DRAIN, row_cycles
 from compiler.encoding import Unit
 
 WAIT_NAMES = {Unit.COMPUTE: "requantizer", Unit.STORE: "store", Unit.WEIGHTS: "weights", Unit.LOAD: "activations"}
 CONTEXTS = 4  # commands whose results may be under way at once
-DRAIN = 19  # cycles from the last micro-operation of a command to the write of its last result
 STORE_PLACES = 32  # words between scratchpad and bus, and bursts without an answer
 STORE_PIPELINE = 4  # cycles from the last word of a burst to its first on the bus
 NEVER = 1 << 62

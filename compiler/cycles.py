@@ -2,22 +2,25 @@
 
 Five parties run beside each other (docs/engine.md): fetch, LOAD and WEIGHTS share the read channel, COMPUTE works off
 rows, STORE writes. Their rules and delays are those of rtl/. Left out of the bank conflicts in the scratchpad: those
-of the residual operand and of the first layer's packed input.
+of the residual operand and of the first layer's packed input. An engine without queues does one thing after the
+other (compiler/cycle_in_order.py).
 """
 
 from dataclasses import dataclass
 
 from compiler.cycle_compute import Compute, LayerCount, Store
+from compiler.cycle_in_order import InOrderCompute, Sequence
+from compiler.cycle_mover import BeatReads, Mover
 from compiler.cycle_queue import UNITS, Clock, Finished, Queue
 from compiler.cycle_reads import Memory, Reads
 from compiler.cycle_units import Fetch, Load, Weights
 from compiler.encode import Command, decode
 from compiler.encoding import Unit
 from compiler.program import CompiledNetwork
-from golden.errors import WesnpuError
 from golden.network import ConvLayer
 
 ENDING = 4  # cycles from END being met to the interrupt
+IN_ORDER_ENDING = 2  # the same, of an engine without queues
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,28 @@ class Estimate:
 
 
 def estimate(compiled: CompiledNetwork, memory: Memory) -> Estimate:
-    """Predict the cycles of one inference; WesnpuError for an engine without queues, whose order is not modelled."""
-    if compiled.config.in_order:
-        raise WesnpuError(
-            f"EngineConfig.queue_units = 0 of {compiled.config.name}: the cycle model describes engines with queues; "
-            "`wesnpu cosim` counts the cycles of one without"
-        )
+    """Predict the cycles of one inference."""
     program = decode(compiled.program)
+    found = _in_order(compiled, program, memory) if compiled.config.in_order else _overlapped(compiled, program, memory)
+    layers = tuple(
+        LayerEstimate(layer.name, _macs(compiled, layer), found.layers.get(i, LayerCount()).causes)
+        for i, layer in enumerate(compiled.network.layers)
+    )
+    return Estimate(found.end, layers, 16 * found.read, 16 * found.written)
+
+
+@dataclass(frozen=True)
+class _Played:
+    """A program from start to interrupt: cycles, counts by layer, 16-byte units read and written."""
+
+    end: int
+    layers: dict[int, LayerCount]
+    read: int
+    written: int
+
+
+def _overlapped(compiled: CompiledNetwork, program: list[Command], memory: Memory) -> _Played:
+    """On an engine with queues."""
     config, clock = compiled.config, Clock()
     finished = Finished(clock)
     queues = {
@@ -67,11 +85,28 @@ def estimate(compiled: CompiledNetwork, memory: Memory) -> Estimate:
     _all_finished(finished, program)
     end = clock.now + ENDING
     compute.finish(end)
-    layers = tuple(
-        LayerEstimate(layer.name, _macs(compiled, layer), compute.layers.get(i, LayerCount()).causes)
-        for i, layer in enumerate(compiled.network.layers)
-    )
-    return Estimate(end, layers, 16 * reads.units, 16 * store.units)
+    return _Played(end, compute.layers, reads.units, store.units)
+
+
+def _in_order(compiled: CompiledNetwork, program: list[Command], memory: Memory) -> _Played:
+    """On an engine without queues."""
+    config, clock = compiled.config, Clock()
+    finished, reads = Finished(clock), BeatReads(clock, memory, config.bus_bytes)
+    compute = InOrderCompute(clock, config, finished)
+    mover = Mover(clock, config, memory, reads, finished, compute.accesses)
+
+    def free(unit: Unit) -> bool:
+        return compute.free and mover.free if unit == Unit.END else compute.free if unit == Unit.COMPUTE else mover.free
+
+    def start(command: Command) -> None:
+        compute.start(command) if command.unit == Unit.COMPUTE else mover.start(command)
+
+    sequence = Sequence(clock, reads, finished, program, start, free)
+    clock.run()
+    _all_finished(finished, program)
+    end = sequence.ended + IN_ORDER_ENDING
+    compute.finish(end, mover.periods)
+    return _Played(end, compute.layers, reads.units, mover.written)
 
 
 def _all_finished(finished: Finished, program: list[Command]) -> None:

@@ -36,6 +36,15 @@ def test_table_and_rates(network: Path) -> None:
     assert f"{found.read_bytes:,} bytes read, {found.written_bytes:,} written" in shown.output
 
 
+def test_engines_without_queues(tmp_path: Path) -> None:
+    path, model, images = tmp_path / "tiny.npz", float_model(tmp_path / "tiny.onnx"), pictures(tmp_path / "images")
+    assert run("quantize", model, "--calib", images, "--guard-bits", 5, "-o", path).exit_code == 0
+    shown = run("estimate", path, "--config", "nano", "--latency", 20)
+    memory = Memory(read_bytes=8, write_bytes=8, read_latency=20, write_latency=20)
+    found = predict(compile_network(load_network(path), preset("nano")), memory)
+    assert shown.exit_code == 0 and f"cycles per image: {found.cycles:,}," in shown.output
+
+
 def test_roofline_is_an_svg_document(tmp_path: Path, network: Path) -> None:
     path = tmp_path / "roof.svg"
     assert run("estimate", network, "-o", path).exit_code == 0

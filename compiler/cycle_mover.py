@@ -1,0 +1,141 @@
+"""Reads, LOAD, WEIGHTS and STORE of an engine without queues in the cycle model (rtl/in_order.py, rtl/mover.py)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from compiler.config import EngineConfig
+from compiler.cycle_banks import ArrayAccesses
+from compiler.cycle_compute import WAIT_NAMES
+from compiler.cycle_queue import Clock, Finished
+from compiler.cycle_reads import WAY_OUT, Memory
+from compiler.encode import Command
+from compiler.encoding import Unit
+
+STARTS = 2  # cycles from the last unit of a command to its first beat
+WORD_READ = 3  # cycles from the read of a word to be stored to its way onto the bus
+WRITE_WAY = 1  # cycles from there through AXI registers to the memory and back, beside the word's own
+
+
+@dataclass(frozen=True)
+class Period:
+    """A command of the mover: its cycles, and the cause that the array gives where it has nothing to do meanwhile."""
+
+    start: int
+    end: int
+    cause: str
+
+
+class BeatReads:
+    """One 16-byte unit under way at a time; the mover's before the fetcher's."""
+
+    def __init__(self, clock: Clock, memory: Memory, bus_bytes: int):
+        self._clock = clock
+        self._way = WAY_OUT - 1 + memory.read_latency + ceil(memory.unit_cycles(memory.read_bytes, bus_bytes))
+        self._waiting: dict[str, Callable[[], object]] = {}
+        self._busy = False
+        self.units = 0
+
+    def request(self, client: str, cycle: int, answered: Callable[[], object]) -> None:
+        """Ask for a unit from that cycle on; `answered` is called in the cycle in which it comes."""
+        self._clock.at(cycle, lambda: self._ask(client, answered))
+
+    def _ask(self, client: str, answered: Callable[[], object]) -> None:
+        self._waiting[client] = answered
+        self._clock.at(self._clock.now, self._grant)  # when every request of the cycle is known
+
+    def _grant(self) -> None:
+        if self._busy or not self._waiting:
+            return
+        self._busy = True
+        answered = self._waiting.pop("mover" if "mover" in self._waiting else "fetch")
+        self.units += 1
+        self._clock.at(self._clock.now + self._way, lambda: self._answer(answered))
+
+    def _answer(self, answered: Callable[[], object]) -> None:
+        answered()
+        self._clock.at(self._clock.now + 1, self._free)
+
+    def _free(self) -> None:
+        self._busy = False
+        self._clock.at(self._clock.now, self._grant)
+
+
+class Mover:
+    """LOAD, WEIGHTS and STORE, one command and one beat at a time."""
+
+    def __init__(
+        self, clock: Clock, config: EngineConfig, memory: Memory, reads: BeatReads, finished: Finished,
+        array: ArrayAccesses,
+    ):
+        self._clock, self._reads, self._finished, self._array = clock, reads, finished, array
+        unit = ceil(memory.unit_cycles(memory.write_bytes, config.bus_bytes))
+        self._write = WORD_READ + WRITE_WAY + unit + memory.write_latency
+        self._command: Command | None = None
+        self._beats: Iterator[range] = iter(())
+        self.periods: list[Period] = []
+        self.written = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether it takes a command."""
+        return self._command is None
+
+    def start(self, command: Command) -> None:
+        """A command whose last unit came in this cycle."""
+        self._command, self._began = command, self._clock.now + 1
+        self._beats = _beats(command)
+        self._next(self._clock.now + STARTS)
+
+    def _next(self, cycle: int) -> None:
+        assert self._command is not None
+        beat = next(self._beats, None)
+        if beat is None:
+            return self._clock.at(cycle - 1, self._end)
+        if self._command.unit == Unit.STORE:
+            return self._clock.at(cycle, lambda: self._store(beat))
+        self._reads.request("mover", cycle, lambda: self._keep(beat))
+
+    def _keep(self, words: range) -> None:
+        """A beat has come: a cycle for each word that it holds, later where a result is written."""
+        assert self._command is not None
+        cycle = self._clock.now + 1
+        if self._command.unit == Unit.WEIGHTS:
+            return self._next(cycle + 1)
+        for word in words:
+            while self._array.writes(word, cycle):
+                cycle += 1
+            cycle += 1
+        self._next(cycle)
+
+    def _store(self, words: range) -> None:
+        cycle = self._clock.now
+        while self._array.reads(words[0], cycle):
+            cycle += 1
+        self.written += 1
+        self._next(cycle + self._write + 1)
+
+    def _end(self) -> None:
+        assert self._command is not None
+        unit, now = self._command.unit, self._clock.now
+        self.periods.append(Period(self._began, now + 1, WAIT_NAMES[unit]))
+        self._clock.at(now + 1, self._forget)
+        self._finished.pulse(unit, now)
+
+    def _forget(self) -> None:
+        self._command = None
+
+
+def _beats(command: Command) -> Iterator[range]:
+    """The scratchpad words of each beat of a LOAD or STORE command; ranges of one for each of WEIGHTS."""
+    fields = command.fields
+    if command.unit == Unit.WEIGHTS:
+        yield from (range(1) for _ in range(fields["length"]))
+        return
+    packed, extent = 4 if fields.get("unpack") else 1, fields["extent"] or 1 << 16
+    for block in range(fields["blocks"]):
+        for row in range(fields["rows"]):
+            slot = (fields["row_offset"] + row * fields["pitch"]) % extent
+            first = fields["base"] + block * fields["block_stride"] + slot
+            for column in range(0, fields["width"], packed):
+                yield range(first + column, first + min(column + packed, fields["width"]))
