@@ -62,6 +62,7 @@ EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
 
 
 RESIDUAL_ROW = "residual_row"
+EVERY_KERNEL, KERNEL_MAX = "every_kernel", 11
 LAST_TILE = "tiles_last_of_one_row"  # its height follows from the engine
 
 
@@ -111,6 +112,20 @@ def _residual_row(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]
     return network, rng.integers(-128, 128, network.tensors["x"].shape).astype(np.int8)
 
 
+def _every_kernel(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
+    """Kernels of 1 x 11, 2 x 10, ... 11 x 1, dense and depthwise in turn, all on the same image."""
+    rng = np.random.default_rng([seed, 2])
+    builder = Builder(rng, config.guard_bits, 5, 12, 13)
+    source = builder.last
+    for height in range(1, KERNEL_MAX + 1):
+        width = KERNEL_MAX + 1 - height
+        before, after = ((height - 1) // 2, (width - 1) // 2), (height // 2, width // 2)
+        kernel = {"kernel": (height, width), "padding": (*before, *after), "depthwise": height % 2 == 0}
+        builder.add(Shape(channels=5, stride=(1, 1), clamp=CODES, **kernel), source=source)
+    network = builder.network(f"{EVERY_KERNEL}_{seed}")
+    return network, rng.integers(-128, 128, network.tensors["x"].shape).astype(np.int8)
+
+
 def tile_rows(network: Network, config: EngineConfig) -> list[int]:
     """Output rows of every COMPUTE command of the compiled network, in order."""
     commands = decode(compile_network(network, config).program)
@@ -124,5 +139,5 @@ def edge_names(only: str = "") -> Iterator[str]:
 
 # Shapes that follow from the engine or the seed.
 MADE: dict[str, Callable[[int, EngineConfig], tuple[Network, np.ndarray]]] = {
-    LAST_TILE: _last_tile, RESIDUAL_ROW: _residual_row, "residual_ties": ties,
+    LAST_TILE: _last_tile, RESIDUAL_ROW: _residual_row, EVERY_KERNEL: _every_kernel, "residual_ties": ties,
 }

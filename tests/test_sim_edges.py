@@ -11,7 +11,7 @@ from compiler.encoding import Unit
 from compiler.program import compile_network
 from golden.network import ConvLayer, Network, Tensor
 from sim.build import ROOT
-from sim.edges import LAST_TILE, edge_names, edge_network, tile_rows
+from sim.edges import EVERY_KERNEL, LAST_TILE, edge_names, edge_network, tile_rows
 
 SEEDS = range(3)
 Claim = Callable[[ConvLayer, Tensor], bool]
@@ -55,6 +55,13 @@ def test_a_shape_is_what_its_name_says(name, config):
         assert image.shape == network.tensors[layer.input].shape
 
 
+def test_every_kernel_size_occurs_dense_and_depthwise_in_both_directions():
+    network, _ = edge_network(EVERY_KERNEL, 0, preset("small"))
+    for direction in (0, 1):
+        assert [layer.kernel[direction] for layer in network.layers] == list(range(1, 12))[:: 1 - 2 * direction]
+    assert {layer.depthwise for layer in network.layers} == {False, True}
+
+
 @pytest.mark.parametrize("config", sorted(PRESETS))
 def test_the_last_tile_is_one_row(config):
     for seed in SEEDS:
@@ -86,5 +93,5 @@ def test_every_shape_that_the_page_names_exists_and_keeps_its_promise():
     table = page[page.index("| shape | entries |"):].split("\n\n")[0]
     named = set(re.findall(r"`(\w+)`", table)) - {"_depthwise", "_5_depthwise"}
     assert named <= set(edge_names())
-    tested = {*CLAIMS, LAST_TILE, "tiles_depthwise", "tiles_of_5", "tiles_of_5_depthwise"}
+    tested = {*CLAIMS, LAST_TILE, EVERY_KERNEL, "tiles_depthwise", "tiles_of_5", "tiles_of_5_depthwise"}
     assert named - tested == {"tiles_depthwise_stride", "tiles_dense", "tallest"}

@@ -25,8 +25,13 @@ def alternating_pause():
 
 async def start_clock(dut) -> None:
     """Clock and reset."""
-    dut.aresetn.value = 0
     Clock(dut.clk, 2, "ns").start()
+    await reset(dut)
+
+
+async def reset(dut) -> None:
+    """Some cycles of `aresetn`."""
+    dut.aresetn.value = 0
     for _ in range(RESET_CYCLES):
         await RisingEdge(dut.clk)
     dut.aresetn.value = 1

@@ -7,9 +7,9 @@ from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiResp
 
 from compiler.config import EngineConfig
-from compiler.registers import ADDRESS_BITS, REGISTERS, Access, identification
+from compiler.registers import ADDRESS_BITS, REGISTERS, Access, identification, pack, register
 from sim.block_cases import write_block_result
-from sim.blocks.manager import alternating_pause, manager, pause_channels, random_pause, start_clock
+from sim.blocks.manager import alternating_pause, manager, pause_channels, random_pause, reset, start_clock
 from sim.runner import ordered
 
 PATTERNS = {
@@ -51,25 +51,25 @@ async def _fixed(master, check: Comparisons, config: EngineConfig) -> None:
 
 async def _writable(master, check: Comparisons) -> None:
     """READ_WRITE registers hold every bit of their fields, byte by byte, and no other bit."""
-    for register in (one for one in REGISTERS if one.access == Access.READ_WRITE):
+    for word in (one for one in REGISTERS if one.access == Access.READ_WRITE):
         for value in VALUES:
-            await master.write(register.offset, value.to_bytes(4, "little"))
-            check.equal(register.name, await _read(master, check, register.offset), value & register.mask)
+            await master.write(word.offset, value.to_bytes(4, "little"))
+            check.equal(word.name, await _read(master, check, word.offset), value & word.mask)
         for byte in range(4):
-            await master.write(register.offset + byte, b"\xa5")
+            await master.write(word.offset + byte, b"\xa5")
             want = int.from_bytes(b"\xa5" * (byte + 1) + bytes(3 - byte), "little")
-            check.equal(f"{register.name} byte {byte}", await _read(master, check, register.offset),
-                        want & register.mask)
-        await master.write(register.offset, bytes(4))
+            check.equal(f"{word.name} byte {byte}", await _read(master, check, word.offset),
+                        want & word.mask)
+        await master.write(word.offset, bytes(4))
 
 
 async def _read_only(master, check: Comparisons) -> None:
     """Read-only registers of an idle engine refuse to be written and do not change."""
-    for register in (one for one in REGISTERS if one.access == Access.READ_ONLY):
-        before = await _read(master, check, register.offset)
-        answer = await master.write(register.offset, b"\xff\xff\xff\xff")
-        check.equal(f"write to read-only {register.name} is an error", answer.resp != AxiResp.OKAY, True)
-        check.equal(f"{register.name} after a write", await _read(master, check, register.offset), before)
+    for word in (one for one in REGISTERS if one.access == Access.READ_ONLY):
+        before = await _read(master, check, word.offset)
+        answer = await master.write(word.offset, b"\xff\xff\xff\xff")
+        check.equal(f"write to read-only {word.name} is an error", answer.resp != AxiResp.OKAY, True)
+        check.equal(f"{word.name} after a write", await _read(master, check, word.offset), before)
 
 
 async def _unmapped(master, check: Comparisons) -> None:
@@ -80,6 +80,21 @@ async def _unmapped(master, check: Comparisons) -> None:
         check.equal(f"read of unmapped {offset:#x} is an error", answer.resp != AxiResp.OKAY, True)
         answer = await master.write(offset, b"\xff\xff\xff\xff")
         check.equal(f"write to unmapped {offset:#x} is an error", answer.resp != AxiResp.OKAY, True)
+
+
+async def _locked(dut, master, check: Comparisons) -> None:
+    """While a program waits for a memory that never answers, locked registers refuse writes and do not change."""
+    for name in ("arready", "rvalid", "awready", "wready", "bvalid"):
+        getattr(dut, f"m_axi_{name}").value = 0
+    await master.write_dword(register("IMAGE_SIZE").offset, 4096)
+    await master.write_dword(register("CONTROL").offset, pack("CONTROL", start=1))
+    for one in (one for one in REGISTERS if one.locked):
+        before = await _read(master, check, one.offset)
+        answer = await master.write(one.offset, b"\xff\xff\xff\xff")
+        check.equal(f"write to locked {one.name} is an error", answer.resp != AxiResp.OKAY, True)
+        check.equal(f"{one.name} after a write while busy", await _read(master, check, one.offset), before)
+    check.equal("STATUS of a busy engine", await _read(master, check, register("STATUS").offset), 1)
+    await reset(dut)
 
 
 @cocotb.test()
@@ -97,6 +112,7 @@ async def registers(dut):
             await _writable(master, check)
             await _read_only(master, check)
             await _unmapped(master, check)
+            await _locked(dut, master, check)
         await ClockCycles(dut.clk, 20)
         check.equal("interrupt of an idle engine", int(dut.irq.value), 0)
         failure = ""
