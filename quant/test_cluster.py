@@ -1,6 +1,7 @@
 """Evaluation on a dask.distributed cluster: the same integers as here, and errors that say what is wrong."""
 
 import builtins
+import csv
 import socket
 import warnings
 
@@ -15,6 +16,7 @@ from quant.accuracy.store import Store
 from quant.accuracy.subject import Subject, independent_draws
 from quant.evaluate import scores
 from quant.images import Images
+from tests.cli import run
 
 distributed = pytest.importorskip("distributed", reason="needs dask[distributed], the extra 'cluster'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # dask's own, of its event loop and its dashboard
@@ -51,6 +53,22 @@ def test_a_comparison_has_the_same_figures_on_a_cluster(scheduler, tmp_path):
     there, none = Comparison([subject], Store(tmp_path / "there"), scheduler).find(unit)
     assert np.array_equal(here.predicted, there.predicted) and here.sqnr == there.sqnr
     assert none is None  # a cluster's time is not this process's
+
+
+def test_the_commands_say_the_same_with_a_cluster_and_without(scheduler, tmp_path):
+    net, model, data = tmp_path / "net.npz", "models/fashion_nano.onnx", "models/fashion_mnist.npz"
+    calib, images = ["--calib", f"{data}:calibration"], ["--images", data, "--limit", 60]
+    assert run("quantize", model, *calib, "-o", net).exit_code == 0
+    asked = ["eval", net, *images, "--float", model]
+    here, there = run(*asked), run(*asked, "--scheduler", scheduler)
+    assert here.output == there.output and "agrees with float" in here.output
+    rows = []
+    for where in ([], ["--scheduler", scheduler]):
+        path = tmp_path / f"{len(rows)}.csv"
+        assert run("compare", model, *calib, *images, "--recipes", "wes", *where, "--csv", path).exit_code == 0
+        rows.append([{**row, "ptq_processor_seconds": "", "ptq_wall_seconds": ""}
+                     for row in csv.DictReader(path.read_text().splitlines())])
+    assert rows[0] == rows[1] and len(rows[0]) == 3
 
 
 def test_more_batches_than_are_in_flight_come_back_in_order(scheduler):

@@ -9,7 +9,7 @@ from quant.accuracy.recommend import loss
 from quant.accuracy.summary import Row
 
 CHANCE = 25.0  # percent: below it a network of ten classes has collapsed
-GAIN_DRAWS = 3  # a gain that fewer draws show does not count
+DRAWS = 3  # of calibration, that a figure is the median of; fewer are told
 MINUTES, PROCESSORS = 90, 2  # what the whole table may take
 SHIFT_SCALER = "auto"  # the recipe that the bars judge: its parts are chosen from the network, not by hand
 Find = Callable[[str, int], Row | None]  # the row of a recipe at so many weight bits
@@ -28,7 +28,9 @@ def _judged(text: str, rows: Iterable[Row | None], judge: Callable[..., tuple[st
     found = list(rows)
     if any(row is None or row.refused for row in found):
         return Bar(text, "not measured", None)
-    return Bar(text, *judge(*found))
+    figures, holds = judge(*found)
+    draws = min(row.draws for row in found if row is not None)
+    return Bar(text, figures if draws >= DRAWS else f"{figures} ({draws} of {DRAWS} draws)", holds)
 
 
 def imagenet_bars(find: Find) -> list[Bar]:
@@ -84,9 +86,9 @@ def imagenet_bars(find: Find) -> list[Bar]:
 
 
 def _halved(four: Callable[[str], Row | None], parts: str) -> list[Row | None]:
-    """The row with half steps and the one without, None while they have fewer than GAIN_DRAWS draws."""
+    """The row with half steps and the one without, None while they have fewer than DRAWS draws."""
     found = four(f"wes+half+{parts}"), four(f"wes+{parts}")
-    return [row if row is not None and len(_top1(row)) == GAIN_DRAWS else None for row in found]
+    return [row if row is not None and len(_top1(row)) == DRAWS else None for row in found]
 
 
 def _top1(row: Row) -> tuple[float, ...]:

@@ -10,10 +10,11 @@ from multiprocessing import get_context, parent_process
 
 import numpy as np
 
-from quant.accuracy.measure import Measured, evaluation_digest, measure
+from quant.accuracy.measure import Measured, Run, evaluation_digest, measure
 from quant.accuracy.method import Method
 from quant.accuracy.store import Store, float_key, key
 from quant.accuracy.subject import Subject
+from quant.images import Images
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,22 @@ class Comparison:
             self.times[unit] = seconds
 
     def find(self, unit: Unit) -> tuple[Measured, float | None]:
-        """Measure one unit and keep it; the processor seconds it took are None where a cluster had a share in it."""
-        began = time.process_time()
+        """Measure one unit and keep it; the processor seconds it took are None where scores were known before or a
+        cluster found them.
+        """
+        began, ran = time.process_time(), [0]
         subject, reference = self.subjects[unit.subject], self.references[unit.subject]
-        found = measure(
-            subject, reference, unit.method, unit.draw, scheduler=self.scheduler, keep=self.store.scores
-        )
-        seconds = None if self.scheduler else time.process_time() - began
+
+        def keep(name: str, code: str, images: Images, run: Run) -> np.ndarray:
+            def counted(some: Images) -> np.ndarray:
+                ran[0] += len(some)
+                return run(some)
+
+            return self.store.scores(name, code, images, counted)
+
+        found = measure(subject, reference, unit.method, unit.draw, scheduler=self.scheduler, keep=keep)
+        whole = unit.method.baseline or bool(found.refused) or ran[0] >= len(subject.images)
+        seconds = time.process_time() - began if whole and not self.scheduler else None
         self.store.put(self.key(unit), found, seconds)
         return found, seconds
 
