@@ -31,7 +31,7 @@ BY_BITS = (
     "layerwise", "pow2-channel+sum+bc", "wes", "wes+bc", "auto", "channelwise", "channelwise+bc",
     "channelwise+ecr-steps+bc",
 )
-BY_LAYER = ("wes", "auto", "channelwise", "channelwise+ecr-steps+bc")
+BY_LAYER = ("layerwise", "wes", "auto", "channelwise", "channelwise+ecr-steps+bc")
 BY_STRENGTH = ("layerwise", "wes", "channelwise", "auto")
 
 
@@ -149,8 +149,8 @@ def draw_plots(found: Sequence[Section], where: Path) -> list[tuple[str, str]]:
         panels = [(f"{subject.name}, {bits}", _of(own, bits)) for bits in ("W8A8", "W4A8") if _of(own, bits)]
         plots.by_cost(panels, where / "accuracy_cost.svg")
         shown.append(("accuracy_cost.svg", "Agreement with float against stored bytes per channel"))
-        layered = [row for row in own if row.method.recipe in BY_LAYER and row.method.bits in ("W8A8", "W4A8")]
-        plots.by_layer(subject.name, layered, where / "accuracy_layers.svg")
+        layered = [(title, [row for row in rows if row.method.recipe in BY_LAYER]) for title, rows in panels]
+        plots.by_layer(layered, where / "accuracy_layers.svg")
         shown.append(("accuracy_layers.svg", "Signal to noise of every layer's output"))
     return shown
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -25,15 +26,14 @@ def _canvas(path: Path, columns: int, height: float) -> Iterator[Sequence[Axes]]
 
 
 def by_bits(panels: Sequence[tuple[str, Sequence[Row]]], recipes: Sequence[str], path: Path) -> None:
-    """Agreement with float of each recipe over the bits; one panel for each network."""
+    """Agreement with float of each recipe over the bits, neighbours joined; one panel for each network."""
     with _canvas(path, len(panels), 3.6) as axes:
         for axis, (title, rows) in zip(axes, panels, strict=True):
             bits = list(dict.fromkeys(row.method.bits for row in rows))
             for index, recipe in enumerate(recipes):
-                found = [row for row in rows if row.method.recipe == recipe and not row.refused]
-                places = [bits.index(row.method.bits) for row in found]
-                values = [row.agreement.median for row in found]
-                axis.plot(places, values, marker=MARKERS[index % len(MARKERS)], markersize=4, label=recipe)
+                found = {row.method.bits: row for row in rows if row.method.recipe == recipe and not row.refused}
+                values = [found[name].agreement.median if name in found else np.nan for name in bits]
+                axis.plot(range(len(bits)), values, marker=MARKERS[index % len(MARKERS)], markersize=4, label=recipe)
             axis.set_xticks(range(len(bits)), bits)
             axis.set(title=title, ylim=(0, 102), ylabel="agrees with float, %")
             axis.grid(alpha=0.3)
@@ -52,13 +52,13 @@ def by_cost(panels: Sequence[tuple[str, Sequence[Row]]], path: Path) -> None:
             axis.legend(fontsize=6, ncols=2)
 
 
-def by_layer(title: str, rows: Sequence[Row], path: Path) -> None:
-    """SQNR of every layer's output, layers in order."""
-    with _canvas(path, 2, 3.4) as axes:
-        for axis, group in zip(axes, (rows[::2], rows[1::2]), strict=True):
-            for row in group:
-                axis.plot(list(row.first.layers.values()), linewidth=1, label=str(row.method))
-            axis.set(title=title, xlabel="layer", ylabel="SQNR, dB", ylim=(0, 60))
+def by_layer(panels: Sequence[tuple[str, Sequence[Row]]], path: Path) -> None:
+    """SQNR of every layer's output, layers in order; one panel for each table."""
+    with _canvas(path, len(panels), 3.4) as axes:
+        for axis, (title, rows) in zip(axes, panels, strict=True):
+            for row in rows:
+                axis.plot(list(row.first.layers.values()), linewidth=1, label=row.method.recipe)
+            axis.set(title=title, xlabel="layer", ylabel="SQNR, dB", ylim=(-5, 50))
             axis.grid(alpha=0.3)
             axis.legend(fontsize=7)
 
