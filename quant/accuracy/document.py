@@ -25,6 +25,8 @@ by golden. Medians over the calibration draws, their range in brackets; no calib
 - `ort-tensor`, `ort-channel`: ONNX Runtime's static quantization (uint8 activations, int8 weights with one scale per
   tensor or channel), run by ONNX Runtime. It keeps dead channels, whose weights set the scale of a tensor; recipes zero
   them first.
+- W2A4 is what RAPQ (2204.12322) claims, for blocks with learned rounding (`rapq-blocks`). They are learned for the
+  Fashion-MNIST networks; EfficientNet-Lite0 has 70 to 90 times their multiply-accumulates and is not learned.
 
 [quantization.md](quantization.md) says what the parts of a recipe are. All figures: [accuracy.csv](accuracy.csv); the
 SQNR of every layer's output in the first draw: [accuracy_layers.csv](accuracy_layers.csv).
