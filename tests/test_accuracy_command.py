@@ -34,6 +34,8 @@ def run(tmp_path: Path, *arguments: str) -> int:
 
 
 def test_it_writes_tables_plots_and_verdicts(few: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--write-only") == 2 and "keeps no result" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
     assert run(tmp_path) == 0
     told = capsys.readouterr().err
     assert "0 of 6 results are kept, 6 are to be found" in told and "stress k = 12 layerwise W8A8 draw 1" in told

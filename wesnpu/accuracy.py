@@ -43,6 +43,8 @@ def main(arguments: list[str]) -> int:
         units = list(planned(comparison.subjects, options.draws))
         if options.write_only:
             comparison.recall(units)
+            if not comparison.results:
+                raise WesnpuError(f"{options.state} keeps no result of these networks: nothing to write")
         else:
             find(comparison, units, options.processes)
         write(sections(comparison), options.out or folder(comparison.subjects))
