@@ -29,6 +29,7 @@ class EngineConfig:
     size_bits, address_bits: bits of sizes (rows, columns, strides, scratchpad addresses) and of byte addresses and
     strides that a command may use, 9 .. 16 and 16 .. 32; below 16 and 32 only without queues.
     counters: 1: all cycle counters; 0: only that of all cycles.
+    multiplier: "plain", one for each product, or "packed18": one of 18 x 18 bits for the products of two pixels.
     """
 
     name: str
@@ -46,14 +47,15 @@ class EngineConfig:
     size_bits: int = 16
     address_bits: int = 32
     counters: int = 1
+    multiplier: str = "plain"
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9_ .-]+", self.name):
             raise ValueError(f"EngineConfig.name = {self.name!r} must be of letters, digits, spaces and _ . -")
-        for name in (field.name for field in fields(self) if field.name != "name"):
+        for name in (field.name for field in fields(self) if field.name not in ("name", "multiplier")):
             if type(getattr(self, name)) is not int:
                 raise ValueError(f"EngineConfig.{name} = {getattr(self, name)!r} must be an integer")
-        legal: dict[str, tuple[int, ...]] = {
+        legal: dict[str, tuple[int | str, ...]] = {
             "pixels": (1, 2, 4),
             "lanes": (2, 4, 8, 16),
             "taps": (4, 8, 16),
@@ -63,6 +65,7 @@ class EngineConfig:
             "size_bits": tuple(range(9, 17)) if self.in_order else (16,),
             "address_bits": tuple(range(16, 33)) if self.in_order else (32,),
             "counters": (0, 1),
+            "multiplier": ("plain", "packed18") if self.pixels > 1 else ("plain",),
         }
         for name, allowed in legal.items():
             if getattr(self, name) not in allowed:

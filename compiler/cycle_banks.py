@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from compiler.config import WORD_BYTES, EngineConfig
-from compiler.cycle_rows import ADDRESS_STAGE, WINDOWED, RowCycles, result_column, row_cycles, window_feeds
+from compiler.cycle_rows import WINDOWED, RowCycles, result_column, row_cycles, window_feeds
 from compiler.cycle_walk import Walk
 from compiler.encoding import Mode
+from compiler.pipeline import ADDRESS
 
 REMEMBERED = 4  # commands whose reads may still come
 
@@ -52,7 +53,7 @@ class ArrayAccesses:
         """Whether the array, or the one bank's residual operand, is read from the bank of `word` in that cycle."""
         if any(cycle in run.residual for run in self._runs):
             return True
-        found = self._place(cycle - ADDRESS_STAGE)
+        found = self._place(cycle - ADDRESS)
         if found is None:
             return False
         fields, row, place = found

@@ -8,8 +8,9 @@ from compiler.config import EngineConfig
 from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_queue import Clock, Finished, Queue
 from compiler.cycle_reads import Memory, block_runs
-from compiler.cycle_rows import DRAIN, row_cycles
+from compiler.cycle_rows import row_cycles
 from compiler.encoding import Unit
+from compiler.pipeline import pipeline
 
 WAIT_NAMES = {Unit.COMPUTE: "requantizer", Unit.STORE: "store", Unit.WEIGHTS: "weights", Unit.LOAD: "activations"}
 CONTEXTS = 4  # commands whose results may be under way at once
@@ -35,7 +36,8 @@ class Compute:
 
     def __init__(self, clock: Clock, config: EngineConfig, queue: Queue, finished: Finished):
         self._clock, self._config, self._queue, self._finished = clock, config, queue, finished
-        self.accesses = ArrayAccesses(config, DRAIN)
+        self._written = pipeline(config).written
+        self.accesses = ArrayAccesses(config, self._written)
         self._idle = True
         self._idle_from = 0
         self._row_ends = -1  # last cycle of the row in the sequencer
@@ -76,8 +78,8 @@ class Compute:
         layer.add("program", (rows.count - 1) * (rows.interval - rows.issue))
         self._row_ends = last_take + rows.issue
         self._counted = self._row_ends + 1
-        self._ends.append(self._row_ends + DRAIN)
-        self._finished.pulse(Unit.COMPUTE, self._row_ends + DRAIN)
+        self._ends.append(self._row_ends + self._written)
+        self._finished.pulse(Unit.COMPUTE, self._row_ends + self._written)
         self._idle_from = last_take + 1
         self._clock.at(last_take, self._consume)
 

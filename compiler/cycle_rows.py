@@ -6,8 +6,6 @@ from compiler.config import EngineConfig
 from compiler.encoding import Mode
 
 WINDOWED = (Mode.WINDOW, Mode.GATHER)
-ADDRESS_STAGE = 2  # cycles from a micro-operation to its addresses at the scratchpad
-DRAIN = 19  # cycles from the last micro-operation of a command to the write of its last result
 
 
 @dataclass(frozen=True)

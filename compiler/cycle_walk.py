@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from compiler.config import EngineConfig
-from compiler.cycle_rows import ADDRESS_STAGE, DRAIN, row_cycles
+from compiler.cycle_rows import row_cycles
+from compiler.pipeline import ADDRESS, REQUANTIZER, RESULT_PLACES, pipeline
 
-CREDITS = 16  # results issued and not yet requantized (rtl/results.py)
-REQUANTIZE = 8  # cycles from the last phase of a result in the requantizer to its write
 RESIDUAL_REQUEST = 2  # cycles from the issue of a result to the read of its residual operand
 RESIDUAL_ANSWER = 4  # cycles from that read to the requantizer
 
@@ -55,14 +54,15 @@ def walk(fields: dict[str, int], config: EngineConfig, start: int) -> Walk:
     """The command whose first micro-operation is issued in cycle `start`, DENSE or SEQUENTIAL."""
     rows = row_cycles(fields, config)
     results, phases = fields["output_width"], config.results // config.requant_lanes
+    depth = pipeline(config)
     gaps = list(_gaps(fields))
     length = rows.active // results
     if length >= phases and not fields["residual"]:
         starts = list(accumulate(gaps, lambda begin, gap: begin + rows.active + gap, initial=start))
-        return Walk(fields, starts, rows.active, 1, starts[-1] + rows.active - 1 + DRAIN + phases - 1)
-    requantizer = _Requantizer(phases, residual=bool(fields["residual"]))
+        return Walk(fields, starts, rows.active, 1, starts[-1] + rows.active - 1 + depth.written + phases - 1)
+    requantizer = _Requantizer(phases, depth.entered, residual=bool(fields["residual"]))
     starts = _held(_Results(gaps, results, length), start, requantizer)
-    finish = requantizer.leaves(len(starts) - 1, starts[-1] + length) + REQUANTIZE
+    finish = requantizer.leaves(len(starts) - 1, starts[-1] + length) + REQUANTIZER
     held = starts[-1] - start - (len(starts) - 1) * length - sum(gaps)
     return Walk(fields, starts, length, results, finish, held, frozenset(requantizer.read))
 
@@ -97,8 +97,8 @@ def _held(results: _Results, start: int, requantizer: "_Requantizer") -> list[in
     requantizer.issue(last)
     for number, gap in enumerate(results.before(), 1):
         first = last + 1 + gap
-        if number >= CREDITS:
-            first = max(first, requantizer.leaves(number - CREDITS, last + 1) + 1)
+        if number >= RESULT_PLACES:
+            first = max(first, requantizer.leaves(number - RESULT_PLACES, last + 1) + 1)
         requantizer.idle(last + 1, first)
         starts.append(first)
         last = first + results.length - 1
@@ -109,11 +109,12 @@ def _held(results: _Results, start: int, requantizer: "_Requantizer") -> list[in
 class _Requantizer:
     """Results in order: each leaves `phases` cycles after the one before, when its operand is there.
 
+    entered: cycles from the issue of a result until it may be in the requantizer's lanes.
     read: cycles in which residual operands are read, which is where the array does not read.
     """
 
-    def __init__(self, phases: int, *, residual: bool):
-        self._phases, self._residual = phases, residual
+    def __init__(self, phases: int, entered: int, *, residual: bool):
+        self._phases, self._entered, self._residual = phases, entered, residual
         self._arrives: list[int] = []
         self._unread: deque[int] = deque()  # first cycles of residual reads not made yet
         self.read: list[int] = []
@@ -121,14 +122,14 @@ class _Requantizer:
 
     def issue(self, cycle: int) -> None:
         """The next result is issued in that cycle."""
-        self._arrives.append(cycle + DRAIN - REQUANTIZE)
+        self._arrives.append(cycle + self._entered)
         if self._residual:
             self._unread.append(cycle + RESIDUAL_REQUEST)
 
     def idle(self, first: int, end: int) -> None:
         """The array issues nothing from `first` to before `end`: residual operands are read."""
-        place = max(first + ADDRESS_STAGE, self.read[-1] + 1 if self.read else 0)
-        while self._unread and max(place, self._unread[0]) < end + ADDRESS_STAGE:
+        place = max(first + ADDRESS, self.read[-1] + 1 if self.read else 0)
+        while self._unread and max(place, self._unread[0]) < end + ADDRESS:
             place = max(place, self._unread.popleft())
             self.read.append(place)
             place += 1
@@ -139,7 +140,7 @@ class _Requantizer:
             at = self._arrives[len(self._left)]
             if self._residual:
                 while len(self.read) <= len(self._left):
-                    earliest = max(idle_from + ADDRESS_STAGE, self._unread.popleft())
+                    earliest = max(idle_from + ADDRESS, self._unread.popleft())
                     self.read.append(max(earliest, self.read[-1] + 1 if self.read else 0))
                 at = max(at, self.read[len(self._left)] + RESIDUAL_ANSWER)
             at = max(at, self._left[-1] + 1 if self._left else 0)

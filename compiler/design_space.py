@@ -129,7 +129,7 @@ def explore(network: Network, tried: tuple[Candidate, Memory, bool]) -> Point:
     """
     candidate, memory, fuse = tried
     try:
-        config = EngineConfig(name=candidate.name, **candidate.fields)
+        config = EngineConfig(name=candidate.name, **candidate.fields)  # type: ignore[arg-type]
         found = estimate(compile_network(network, config, fuse=fuse), memory)
     except ValueError as error:
         return Point(candidate, memory, refusal=" ".join(str(error).split()))

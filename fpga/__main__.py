@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from compiler.config import preset
 from fpga.area import Area
 from fpga.blocks import ENGINE, TOP, block_verilog
 from fpga.device import Device, device
+from fpga.engines import engine
 from fpga.netlist import synthesize
 from fpga.route import Routed, route
 from golden.errors import WesnpuError
@@ -23,9 +23,11 @@ PATH_SHOWN = 12  # hops of the critical path
 def measure(name: str, config_name: str, target: Device, seeds: int, progress: Progress) -> tuple[Area, list[Routed]]:
     """The area of a block or engine, and one routed result for each seed 1..seeds."""
     step = progress.add_task("synthesis", total=2 + seeds)
-    alone, within = block_verilog(name, preset(config_name))
+    alone, within = block_verilog(name, engine(config_name))
     found = synthesize(alone, TOP, target).area
     progress.advance(step)
+    if not seeds:
+        return found, []
     netlist = synthesize(within, TOP, target)
     progress.update(step, advance=1, description="place and route")
     results = []
@@ -50,7 +52,7 @@ def path_text(result: Routed) -> str:
 
 
 def main(
-    config: Annotated[str, typer.Option(help="preset")] = "medium",
+    config: Annotated[str, typer.Option(help="preset, or large-85f")] = "medium",
     target: Annotated[str, typer.Option("--device", help="25f, 45f, 85f or up5k")] = "85f",
     block: Annotated[str, typer.Option(help="engine, or one of its blocks")] = ENGINE,
     seeds: Annotated[int, typer.Option(min=0, max=99, help="runs of place and route; 0: area only")] = 5,

@@ -1,24 +1,25 @@
 """The MAC array: pixels x lanes dot products of `taps` INT8 pairs, accumulated to int32 (Eq. 1)."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
+from rtl.delay import delayed
+from rtl.packed import OFFSET, PLACE, PackedProducts
 
 ACC_BITS = 32
+PRODUCT_BITS = 16
 
 
 class MacArray(wiring.Component):
     """acc = (bias if first else acc) + sum over taps of x * w, for every pixel and lane.
 
-    Members: `x[pixel][lane][tap]`, `w[lane][tap]`: INT8 operands; one cycle later `accumulate`, `first` and
-    `bias[lane]`; one cycle later `acc[pixel][lane]` holds the sum. Latency: 2 cycles from operands. No flow control:
-    the caller issues only
-    what it can take.
+    Members: `x[pixel][lane][tap]`, `w[lane][tap]`: INT8 operands; `dot_latency` cycles later `accumulate`, `first` and
+    `bias[lane]`; one cycle later `acc[pixel][lane]` holds the sum. config.multiplier says how products are made. They
+    are registered, then added in pairs, a register behind every level of adders. No flow control: the caller issues
+    only what it can take.
     """
-
-    latency = 2
 
     def __init__(self, config: EngineConfig):
         self._config = config
@@ -34,17 +35,76 @@ class MacArray(wiring.Component):
             }
         )
 
+    @property
+    def dot_latency(self) -> int:
+        """Cycles from operands to dot products: products, log2(taps) levels of adders, with packing the parting."""
+        return 1 + (self._config.taps - 1).bit_length() + int(self._config.multiplier == "packed18")
+
+    @property
+    def latency(self) -> int:
+        """Cycles from operands to accumulators."""
+        return self.dot_latency + 1
+
     def elaborate(self, platform):
         m = Module()
-        config = self._config
-        dot_bits = 16 + (config.taps - 1).bit_length()
-        for lane in range(config.lanes):
-            weights = [self.w[lane][t].as_signed() for t in range(config.taps)]
-            for pixel in range(config.pixels):
-                products = [self.x[pixel][lane][t].as_signed() * weights[t] for t in range(config.taps)]
-                dot = Signal(signed(dot_bits), name=f"dot_{pixel}_{lane}", reset_less=True)
-                m.d.sync += dot.eq(sum(products[1:], products[0]))
+        dots = self._packed_dots if self._config.multiplier == "packed18" else self._plain_dots
+        for lane in range(self._config.lanes):
+            for pixel, dot in enumerate(dots(m, lane)):
                 acc = self.acc[pixel][lane]
                 with m.If(self.accumulate):
                     m.d.sync += acc.eq(Mux(self.first, self.bias[lane], acc) + dot)
         return m
+
+    def _plain_dots(self, m, lane: int) -> list:
+        """The dot products of a lane, one multiplier a product."""
+        config, dots = self._config, []
+        for pixel in range(config.pixels):
+            name = f"{pixel}_{lane}"
+            products = []
+            for t in range(config.taps):
+                product = Signal(signed(PRODUCT_BITS), name=f"product_{name}_{t}", reset_less=True)
+                m.d.sync += product.eq(self.x[pixel][lane][t].as_signed() * self.w[lane][t].as_signed())
+                products.append(product)
+            dots.append(added_in_pairs(m, products, name=f"dot_{name}"))
+        return dots
+
+    def _packed_dots(self, m, lane: int) -> list:
+        """The dot products of a lane, one multiplier for the products of two pixels (rtl.packed)."""
+        config, dots = self._config, []
+        weights = [self.w[lane][t].as_signed() for t in range(config.taps)]
+        weight_sum = delayed(m, added_in_pairs(m, weights, name=f"weights_{lane}"), 1, name=f"weight_sum_{lane}")
+        for pixel in range(0, config.pixels, 2):
+            name = f"{pixel}_{lane}"
+            parts = [PackedProducts() for _ in range(config.taps)]
+            for t, part in enumerate(parts):
+                m.submodules[f"products_{name}_{t}"] = part
+                m.d.comb += [
+                    part.x0.eq(self.x[pixel][lane][t]),
+                    part.x1.eq(self.x[pixel + 1][lane][t]),
+                    part.w.eq(weights[t]),
+                ]
+            carry, above, below = (
+                added_in_pairs(m, [getattr(part, kind) for part in parts], name=f"{kind}_{name}")
+                for kind in ("carry", "above", "below")
+            )
+            even, odd = (
+                Signal(signed(len(above)), name=f"dot_{pixel + i}_{lane}", reset_less=True) for i in range(2)
+            )
+            m.d.sync += [even.eq((carry << PLACE) + below - weight_sum * OFFSET), odd.eq(above - carry)]
+            dots += [even, odd]
+        return dots
+
+
+def added_in_pairs(m: Module, terms: list, *, name: str):
+    """The sum of `terms`, a power of two of them and of one shape: log2(len(terms)) cycles later.
+
+    One register a level: synthesis makes adders with carry chains of them, and no tree of compressors.
+    """
+    level = 0
+    while len(terms) > 1:
+        level += 1
+        shape = Shape(len(terms[0]) + 1, signed=terms[0].shape().signed)
+        sums = [Signal(shape, name=f"{name}_{level}_{i}", reset_less=True) for i in range(len(terms) // 2)]
+        m.d.sync += [total.eq(terms[2 * i] + terms[2 * i + 1]) for i, total in enumerate(sums)]
+        terms = sums
+    return terms[0]

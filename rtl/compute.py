@@ -6,12 +6,13 @@ from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
 from compiler.encoding import Unit
+from compiler.pipeline import ADDRESS, FEED, MULTIPLY, OPERANDS, WORDS, pipeline
 from rtl import command as cmd
 from rtl.array import ACC_BITS, MacArray
 from rtl.delay import delay_line
 from rtl.in_order_walk import InOrderWalk
 from rtl.interfaces import Cause
-from rtl.microop import ADDRESS, CONTEXTS, FEED, MULTIPLY, OPERANDS, RESULT, SUM, WORDS, further_pixels
+from rtl.microop import CONTEXTS, further_pixels
 from rtl.operands import Operands
 from rtl.planned_walk import PlannedWalk
 from rtl.results import Results
@@ -26,7 +27,7 @@ class Compute(wiring.Component):
     `row_enable`, `row`, `residual`, `residual_word`, `result`, `result_valid`; memory side: `weight_row`, `weights`,
     `parameter_row`, `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of this cycle; errors
     `illegal` and `overflow`.
-    Latency: RESULT + 1 + requantizer latency + 1 cycles from the last micro-operation to the written result.
+    Latency: `compiler.pipeline.pipeline(config).written` cycles from the last micro-operation to the written result.
     """
 
     def __init__(self, config: EngineConfig, *, trace: bool):
@@ -72,7 +73,7 @@ class Compute(wiring.Component):
         m.submodules.array = array = MacArray(config)
         m.submodules.results = results = Results(config, trace=self._trace)
         self._front(m, walk, results)
-        at = self._stages(m, walk.issue)
+        stages, at = pipeline(config), self._stages(m, walk.issue)
         overflow = self._addresses(m, at[1], at[ADDRESS])
         numbers = self._numbers(m, walk)
         residual_overflow, residual_context = self._residual_overflow(m, walk)
@@ -86,20 +87,20 @@ class Compute(wiring.Component):
             operands.at_feed.eq(at[FEED]),
             operands.at_operands.eq(at[OPERANDS]),
             self.weight_row.eq(at[MULTIPLY - WeightMemory.read_latency].weight_row),
-            self.parameter_row.eq(at[SUM - ParameterMemory.read_latency].parameter_row),
+            self.parameter_row.eq(at[stages.sum - ParameterMemory.read_latency].parameter_row),
             array.x.eq(operands.x),
             array.w.as_value().eq(self.weights),
-            array.accumulate.eq(at[SUM].valid & at[SUM].compute),
-            array.first.eq(at[SUM].first),
+            array.accumulate.eq(at[stages.sum].valid & at[stages.sum].compute),
+            array.first.eq(at[stages.sum].first),
             array.bias.as_value().eq(self.bias.as_value()),
         ]
         shift = Signal.like(self.shift, name="shift_at_result", reset_less=True)
         m.d.sync += shift.eq(self.shift)
         m.d.comb += [
-            results.push.eq(at[RESULT].valid & at[RESULT].last),
+            results.push.eq(at[stages.result].valid & at[stages.result].last),
             results.acc.eq(array.acc),
             results.shift.eq(shift),
-            results.tag.eq(at[RESULT].result),
+            results.tag.eq(at[stages.result].result),
         ]
         self._write_side(m, results)
         return m
@@ -128,8 +129,8 @@ class Compute(wiring.Component):
                 m.d.comb += self.cause_layer.eq(cmd.fields(Unit.COMPUTE, self.command).layer)
 
     def _stages(self, m, issue) -> list:
-        """The micro-operation 0 .. RESULT cycles after its issue; a steady command's fields need no registers."""
-        at = delay_line(m, issue, RESULT, name="op")
+        """The micro-operation at every stage up to the result; a steady command's fields need no registers."""
+        at = delay_line(m, issue, pipeline(self._config).result, name="op")
         if not self._config.in_order:
             return at
         steady = [Signal.like(op, name=f"op_steady_{stage}") for stage, op in enumerate(at)]

@@ -7,15 +7,6 @@ from compiler.config import EngineConfig
 
 CONTEXTS = 4  # commands whose results may be under way at once
 
-# Pipeline stages: a micro-operation issued in cycle 0 has these effects in these cycles.
-ADDRESS = 2  # row addresses are presented to the scratchpad
-WORDS = 4  # scratchpad words arrive
-FEED = 5  # masked columns and vectors are registered
-OPERANDS = 6  # the window has shifted; operands are selected
-MULTIPLY = 7  # operands are registered
-SUM = 8  # dot products are registered
-RESULT = 9  # accumulators are registered
-
 
 def micro_op(config: EngineConfig) -> data.StructLayout:
     """Fields of a micro-operation; K = window_kernel rows, P = pixels.

@@ -8,7 +8,7 @@ from rtl.interfaces import LayerConstants
 
 ACC_BITS = 32
 FINE_BITS = 2  # the fine shift is 0..3, the coarse one the rest of the 5-bit shift
-STAGES = ("amount", "coarse", "fine", "saturated", "product", "sum", "offset", "output")
+STAGES = ("amount", "coarse", "fine", "saturated", "product", "sum", "offset", "compared", "output")
 
 
 class RequantizerLane(wiring.Component):
@@ -152,7 +152,12 @@ class RequantizerLane(wiring.Component):
         offset = Signal(signed(12), reset_less=True)  # |q| <= 1536, so q + z_y needs exactly 12 bits
         m.d.sync += offset.eq((total >> (16 + guard)) + self._constant(m, "output_zero_point", "sum"))
 
-        output = Signal(signed(8), reset_less=True)
         low, high = self._constant(m, "low", "offset"), self._constant(m, "high", "offset")
-        m.d.sync += output.eq(Mux(offset < low, low, Mux(offset > high, high, offset[:8].as_signed())))
+        below, above = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [below.eq(offset < low), above.eq(offset > high)]
+        within = self._delayed(m, "within", offset[:8].as_signed(), "offset", "compared")
+
+        output = Signal(signed(8), reset_less=True)
+        low, high = self._constant(m, "low", "compared"), self._constant(m, "high", "compared")
+        m.d.sync += output.eq(Mux(below, low, Mux(above, high, within)))
         m.d.comb += self.output.eq(output)

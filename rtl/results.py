@@ -17,7 +17,7 @@ from rtl.rows import COMMAND_BITS
 from rtl.scratchpad import WORD_BITS, Scratchpad, results_layout
 from rtl.weights import SHIFT_BITS
 
-DEPTH = 16  # results issued and not yet requantized; at least the pipeline's depth, so that it never limits the rate
+DEPTH = 17  # results issued and not yet requantized; at least the pipeline's depth, so that it never limits the rate
 
 
 class Results(wiring.Component):

@@ -133,7 +133,7 @@ ARITHMETIC_BUGS = (
     ("exact[kept - 1 :].any() & ~exact[kept - 1 :].all()", "exact[kept:].any() & ~exact[kept:].all()"),
     ("Cat((~negative).replicate(kept - 1), negative)", "Cat((~negative).replicate(kept - 1), 0)"),
     ("m.d.sync += total.eq(p + ", "m.d.sync += total.eq(p - "),
-    ("offset > high, high", "offset >= high, low"),
+    ("above.eq(offset > high)", "above.eq(offset >= low)"),
 )
 TIMING_BUGS = (
     ('"output_zero_point", "sum"', '"output_zero_point", "product"'),

@@ -1,0 +1,38 @@
+"""Depth of the compute pipeline: the RTL is built to these numbers, and the cycle model counts with them."""
+
+from dataclasses import dataclass
+
+from compiler.config import EngineConfig
+
+ADDRESS = 2  # row addresses are presented to the scratchpad
+WORDS = 4  # scratchpad words arrive
+FEED = 5  # masked columns and vectors are registered
+OPERANDS = 6  # the window has shifted; operands are selected
+MULTIPLY = 7  # operands are registered
+REQUANTIZER = 9  # cycles of a requantizer lane
+ENTRY = 2  # cycles from the accumulators through the result FIFO to the lanes
+RESULT_PLACES = 17  # results issued and not yet requantized; no less than the pipeline needs at full rate
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Cycles from the issue of a micro-operation to its effects, those that the sizes of an engine decide.
+
+    sum: dot products are registered.  result: accumulators are registered.  entered: the lanes have them.
+    written: the result is written to the scratchpad.
+    """
+
+    sum: int
+    result: int
+    entered: int
+    written: int
+
+
+def pipeline(config: EngineConfig) -> Pipeline:
+    """The pipeline of an engine: its array registers products and every level of the tree that adds them.
+
+    Packed products are taken apart in one cycle more.
+    """
+    summed = MULTIPLY + 1 + (config.taps - 1).bit_length() + int(config.multiplier == "packed18")
+    entered = summed + 1 + ENTRY
+    return Pipeline(sum=summed, result=summed + 1, entered=entered, written=entered + REQUANTIZER)

@@ -1,0 +1,15 @@
+"""The engines that can be built for FPGAs: presets, and presets made to fit one device."""
+
+from dataclasses import replace
+
+from compiler.config import PRESETS, EngineConfig, preset
+
+#: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the weight rows,
+#: so that its 208 block RAMs hold the memories.
+LARGE_85F = replace(PRESETS["large"], name="large-85f", multiplier="packed18", requant_lanes=8, weight_rows=1024)
+FITTED = {LARGE_85F.name: LARGE_85F}
+
+
+def engine(name: str) -> EngineConfig:
+    """The engine called `name`; ValueError names the presets otherwise."""
+    return FITTED.get(name) or preset(name)
