@@ -10,13 +10,14 @@ from compiler.cycle_rows import row_cycles
 from compiler.encoding import Mode
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping
+from compiler.pipeline import pipeline
 from compiler.section import Section, Step
 from compiler.split import SplitPlan
 from compiler.tiling import LayerPlan
 from golden.network import Network
 
 EXPOSED = 8  # of so many transferred words one costs a cycle of its own: bank conflicts, first and last tiles
-WAIT = 24  # cycles from the last operands of a tile to the first of one that reads its results
+START = 5  # cycles from the last result of a tile to the first micro-operation of one that reads it
 
 
 def cost(section: Section, network: Network, config: EngineConfig, external: frozenset[str]) -> float:
@@ -25,7 +26,7 @@ def cost(section: Section, network: Network, config: EngineConfig, external: fro
     external: tensors that are stored.
     """
     word = WORD_BYTES / config.bus_bytes
-    array = section.waits * WAIT
+    array = section.waits * (pipeline(config).written + START)
     array += sum(_tile_cycles(section.plans[step.layer], step, config) for step in section.steps)
     reads = sum(_reads(plan, section, network, config) for plan in section.plans) * word
     stored = {plan.output.tensor for plan in section.plans} & external

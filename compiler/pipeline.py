@@ -31,8 +31,9 @@ class Pipeline:
 def pipeline(config: EngineConfig) -> Pipeline:
     """The pipeline of an engine: its array registers products and every level of the tree that adds them.
 
-    Packed products are taken apart in one cycle more.
+    Packed products are taken apart in one cycle more. Without queues it registers the dot products alone.
     """
-    summed = MULTIPLY + 1 + (config.taps - 1).bit_length() + int(config.multiplier == "packed18")
+    levels = 0 if config.in_order else (config.taps - 1).bit_length()
+    summed = MULTIPLY + 1 + levels + int(config.multiplier == "packed18")
     entered = summed + 1 + ENTRY
     return Pipeline(sum=summed, result=summed + 1, entered=entered, written=entered + REQUANTIZER)

@@ -17,8 +17,8 @@ class MacArray(wiring.Component):
 
     Members: `x[pixel][lane][tap]`, `w[lane][tap]`: INT8 operands; `dot_latency` cycles later `accumulate`, `first` and
     `bias[lane]`; one cycle later `acc[pixel][lane]` holds the sum. config.multiplier says how products are made. They
-    are registered, then added in pairs, a register behind every level of adders. No flow control: the caller issues
-    only what it can take.
+    are registered, then added in pairs, a register behind every level of adders; an engine without queues, which is
+    made for few cells, has one register behind all of that. No flow control: the caller issues only what it can take.
     """
 
     def __init__(self, config: EngineConfig):
@@ -38,6 +38,8 @@ class MacArray(wiring.Component):
     @property
     def dot_latency(self) -> int:
         """Cycles from operands to dot products: products, log2(taps) levels of adders, with packing the parting."""
+        if self._config.in_order:
+            return 1
         return 1 + (self._config.taps - 1).bit_length() + int(self._config.multiplier == "packed18")
 
     @property
@@ -63,9 +65,16 @@ class MacArray(wiring.Component):
             products = []
             for t in range(config.taps):
                 product = Signal(signed(PRODUCT_BITS), name=f"product_{name}_{t}", reset_less=True)
-                m.d.sync += product.eq(self.x[pixel][lane][t].as_signed() * self.w[lane][t].as_signed())
+                domain = m.d.comb if config.in_order else m.d.sync
+                domain += product.eq(self.x[pixel][lane][t].as_signed() * self.w[lane][t].as_signed())
                 products.append(product)
-            dots.append(added_in_pairs(m, products, name=f"dot_{name}"))
+            if config.in_order:
+                dot_bits = PRODUCT_BITS + (config.taps - 1).bit_length()
+                dot = Signal(signed(dot_bits), name=f"dot_{name}", reset_less=True)
+                m.d.sync += dot.eq(sum(products[1:], products[0]))
+                dots.append(dot)
+            else:
+                dots.append(added_in_pairs(m, products, name=f"dot_{name}"))
         return dots
 
     def _packed_dots(self, m, lane: int) -> list:

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Unit
+from compiler.pipeline import RESULT_PLACES
 from rtl import command as cmd
 from rtl.array import ACC_BITS
 from rtl.delay import delayed
@@ -16,8 +17,6 @@ from rtl.result_fifo import CreditFifo
 from rtl.rows import COMMAND_BITS
 from rtl.scratchpad import WORD_BITS, Scratchpad, results_layout
 from rtl.weights import SHIFT_BITS
-
-DEPTH = 17  # results issued and not yet requantized; at least the pipeline's depth, so that it never limits the rate
 
 
 class Results(wiring.Component):
@@ -82,7 +81,7 @@ class Results(wiring.Component):
                 "tag": self.tag.shape(),
             }
         )
-        m.submodules.fifo = results = CreditFifo(width=self._entry.size, depth=DEPTH)
+        m.submodules.fifo = results = CreditFifo(width=self._entry.size, depth=RESULT_PLACES)
         m.d.comb += [
             self.room.eq(results.credit_available),
             results.take.eq(self.takes_room),
@@ -124,9 +123,9 @@ class Results(wiring.Component):
         """Fetches the residual words of issued results in order; returns (operands[pixel][lane], valid, take)."""
         config = self._config
         request_layout = data.StructLayout({"address": config.size_bits, "sub": 3})
-        width = config.results * 8
-        m.submodules.residual_requests = requests = fifo.SyncFIFOBuffered(width=request_layout.size, depth=DEPTH)
-        m.submodules.residual_operands = operands = fifo.SyncFIFOBuffered(width=width, depth=DEPTH)
+        width, depth = config.results * 8, RESULT_PLACES
+        m.submodules.residual_requests = requests = fifo.SyncFIFOBuffered(width=request_layout.size, depth=depth)
+        m.submodules.residual_operands = operands = fifo.SyncFIFOBuffered(width=width, depth=depth)
         request = data.View(request_layout, requests.r_data)
         accepted = self.residual.valid & self.residual.ready
         m.d.comb += [

@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """The depths that the cycle model counts with are those of the components."""
 
+from dataclasses import replace
+
 import pytest
 
 from compiler import pipeline as stages
@@ -9,11 +11,12 @@ from compiler.pipeline import pipeline
 from rtl.array import MacArray
 from rtl.operands import Operands
 from rtl.requantizer import RequantizerLane
-from rtl.results import DEPTH
 from rtl.scratchpad import Scratchpad
 
+CONFIGS = PRESETS | {"packed": replace(PRESETS["large"], multiplier="packed18")}
 
-@pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_components_are_as_deep_as_the_pipeline(config: EngineConfig) -> None:
     depth = pipeline(config)
     assert Scratchpad.read_latency == stages.WORDS - stages.ADDRESS
@@ -25,7 +28,7 @@ def test_components_are_as_deep_as_the_pipeline(config: EngineConfig) -> None:
     assert depth.written == depth.result + stages.ENTRY + lane.latency
 
 
-@pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_the_credits_cover_the_pipeline(config: EngineConfig) -> None:
     """A place is taken at the issue and free again a cycle after the entry left, two cycles after its push."""
-    assert pipeline(config).result + 3 <= DEPTH
+    assert pipeline(config).result + 3 <= stages.RESULT_PLACES

@@ -1,4 +1,4 @@
-"""Engines to simulate by name: the presets, one of four pixels, and random legal ones from a seed."""
+"""Engines to simulate by name: the presets, four pixels, packed multipliers, and random legal ones from a seed."""
 
 import dataclasses
 import re
@@ -12,17 +12,21 @@ FOUR_PIXELS = EngineConfig(
     name="four_pixels", pixels=4, lanes=4, taps=8, requant_lanes=8, scratchpad_words=2048, weight_rows=1024,
     parameter_rows=128,
 )
+PACKED = dataclasses.replace(
+    FOUR_PIXELS, name="packed", pixels=2, lanes=2, taps=4, requant_lanes=2, multiplier="packed18"
+)
+NAMED = {config.name: config for config in (FOUR_PIXELS, PACKED)}
 
 
 def configuration(name: str) -> EngineConfig:
-    """The preset called `name`, four_pixels, or the engine drawn for random7, little7, in_order7 and so on.
+    """The preset called `name`, four_pixels, packed, or the engine drawn for random7, little7, in_order7 and so on.
 
     ValueError for another name.
     """
     drawn = re.fullmatch(rf"({'|'.join(DRAWN)})(\d{{1,9}})", name)
     if drawn:
         return DRAWN[drawn[1]](int(drawn[2]))
-    return FOUR_PIXELS if name == FOUR_PIXELS.name else preset(name)
+    return NAMED.get(name) or preset(name)
 
 
 def _one(rng: np.random.Generator, *values: int) -> int:
@@ -37,12 +41,14 @@ def random_configuration(seed: int) -> EngineConfig:
     """Any legal engine with queues and a window that is small enough to build in a minute."""
     rng = np.random.default_rng([seed, 0x434F4E46])
     pixels, lanes = _one(rng, 1, 2, 4), _one(rng, 2, 4, 8, 16)
-    return EngineConfig(
+    config = EngineConfig(
         name=f"random{seed}", pixels=pixels, lanes=lanes, taps=_one(rng, 4, 8, 16),
         requant_lanes=_divisor(rng, pixels * lanes), scratchpad_words=_one(rng, 2048, 4096, 8192),
         weight_rows=_one(rng, 1024, 2048), parameter_rows=_one(rng, 128, 512), window_kernel=_one(rng, 3, 5),
         bus_bytes=_one(rng, 8, 16), guard_bits=_one(rng, 5, 7), queue_units=_one(rng, 8, 16, 64),
     )
+    packed = pixels > 1 and _one(rng, 0, 1)
+    return dataclasses.replace(config, multiplier="packed18") if packed else config
 
 
 def little_configuration(seed: int) -> EngineConfig:

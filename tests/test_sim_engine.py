@@ -5,7 +5,13 @@ import pytest
 from compiler.config import PRESETS, EngineConfig, preset
 from sim.build import build_bench
 from sim.cases import EDGE_NAMES, Orders
-from sim.configurations import FOUR_PIXELS, in_order_configuration, little_configuration, random_configuration
+from sim.configurations import (
+    FOUR_PIXELS,
+    PACKED,
+    in_order_configuration,
+    little_configuration,
+    random_configuration,
+)
 from sim.runner import Result, run_case
 
 QUICK = 300  # random networks over all presets in `make test`
@@ -45,6 +51,11 @@ def test_four_pixels():
     """The columns of the largest engines, on few lanes; no preset has them."""
     assert run("mixed", FOUR_PIXELS, seed=3, count=32, initial=5).programs == 32
     assert run("edges", FOUR_PIXELS).programs > 0
+
+
+def test_packed_multipliers():
+    """One multiplier for the products of two pixels; no preset has them."""
+    assert run("mixed", PACKED, seed=4, count=32, initial=6).programs == 32
 
 
 @pytest.mark.parametrize("initial", [1, 2])
@@ -105,5 +116,6 @@ def test_the_random_configurations_differ_in_every_way():
     assert any(config.requant_lanes < config.results for config in drawn)
     assert any(config.requant_lanes == config.results > 1 for config in drawn)
     for name, values in (("bus_bytes", {8, 16}), ("pixels", {1, 2, 4}), ("guard_bits", {5, 7}),
-                         ("window_kernel", {3, 5}), ("lanes", {2, 4, 8, 16}), ("taps", {4, 8, 16})):
+                         ("window_kernel", {3, 5}), ("lanes", {2, 4, 8, 16}), ("taps", {4, 8, 16}),
+                         ("multiplier", {"plain", "packed18"})):
         assert {getattr(config, name) for config in drawn} == values, name

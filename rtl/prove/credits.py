@@ -3,6 +3,7 @@
 from amaranth.hdl import Assert, Assume, Signal
 from amaranth.lib.wiring import In
 
+from compiler.pipeline import RESULT_PLACES
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
@@ -64,4 +65,4 @@ def _proof(depth: int) -> Proof:
     )
 
 
-PROOFS = (_proof(3), _proof(16))
+PROOFS = (_proof(3), _proof(RESULT_PLACES))
