@@ -8,7 +8,7 @@ from compiler.registers import identification
 from golden.network import Tensor
 
 #: The registers that tell one engine from another, in the order of `struct wesnpu_program.engine`.
-ENGINE_REGISTERS = ("ARRAY", "UNITS", "SCRATCHPAD_WORDS", "WEIGHT_ROWS", "PARAMETER_ROWS", "QUEUE_UNITS")
+ENGINE_REGISTERS = ("ARRAY", "UNITS", "SCRATCHPAD_WORDS", "WEIGHT_ROWS", "PARAMETER_ROWS", "QUEUE_UNITS", "LIMITS")
 
 
 def engine_words(compiled: CompiledNetwork) -> list[int]:

@@ -53,11 +53,12 @@ int wesnpu_open(struct wesnpu *engine, const struct wesnpu_bus *bus)
 
 int wesnpu_load(struct wesnpu *engine, const struct wesnpu_program *program, uint32_t image, uint32_t data)
 {
-    static const uint32_t shape[6] = {WESNPU_ARRAY,       WESNPU_UNITS,          WESNPU_SCRATCHPAD_WORDS,
-                                      WESNPU_WEIGHT_ROWS, WESNPU_PARAMETER_ROWS, WESNPU_QUEUE_UNITS};
+    static const uint32_t shape[7] = {WESNPU_ARRAY,       WESNPU_UNITS,          WESNPU_SCRATCHPAD_WORDS,
+                                      WESNPU_WEIGHT_ROWS, WESNPU_PARAMETER_ROWS, WESNPU_QUEUE_UNITS,
+                                      WESNPU_LIMITS};
     uint32_t i;
 
-    for (i = 0; i < 6; i++)
+    for (i = 0; i < 7; i++)
         if (read_register(engine, shape[i]) != program->engine[i])
             return WESNPU_WRONG_ENGINE;
     if (!fits(image, program->image_size) || !fits(data, program->data_size))

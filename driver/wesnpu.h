@@ -48,10 +48,10 @@ struct wesnpu_tensor {
     int32_t zero_point;
 };
 
-/* A compiled network. `engine`: the registers ARRAY, UNITS, SCRATCHPAD_WORDS, WEIGHT_ROWS, PARAMETER_ROWS and
- * QUEUE_UNITS of the engine that it was compiled for. */
+/* A compiled network. `engine`: the registers ARRAY, UNITS, SCRATCHPAD_WORDS, WEIGHT_ROWS, PARAMETER_ROWS,
+ * QUEUE_UNITS and LIMITS of the engine that it was compiled for. */
 struct wesnpu_program {
-    uint32_t engine[6];
+    uint32_t engine[7];
     uint32_t image_size;     /* bytes of program, weights and parameters, a multiple of 64 */
     uint32_t program_offset; /* of the first command in the image */
     uint32_t data_size;      /* bytes of all tensors, a multiple of 64 */

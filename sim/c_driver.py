@@ -56,7 +56,7 @@ class CProgram(ctypes.Structure):
     """struct wesnpu_program."""
 
     _fields_ = [
-        ("engine", ctypes.c_uint32 * 6), ("image_size", ctypes.c_uint32), ("program_offset", ctypes.c_uint32),
+        ("engine", ctypes.c_uint32 * 7), ("image_size", ctypes.c_uint32), ("program_offset", ctypes.c_uint32),
         ("data_size", ctypes.c_uint32), ("input", CTensor), ("output_count", ctypes.c_uint32),
         ("outputs", ctypes.POINTER(CTensor)),
     ]
@@ -84,7 +84,7 @@ def c_program(compiled: CompiledNetwork) -> CProgram:
     outputs = [CTensor.of(tensors[name], places[name]) for name in compiled.network.outputs]
     source = CTensor.of(tensors[compiled.network.input], places[compiled.network.input])
     return CProgram(
-        (ctypes.c_uint32 * 6)(*engine_words(compiled)), len(compiled.image), compiled.program_offset,
+        (ctypes.c_uint32 * 7)(*engine_words(compiled)), len(compiled.image), compiled.program_offset,
         max(compiled.data_size, 64), source, len(outputs), (CTensor * len(outputs))(*outputs),
     )
 

@@ -159,9 +159,10 @@ def test_calls_that_cannot_succeed_change_nothing(bench):
     assert engine.call("on_interrupt") == 0
     for image, data in ((job.image[0] + 32, job.data[0]), (job.image[0], job.data[0] + 1), (0xFFFFFFC0, job.data[0])):
         assert engine.load(program, job.with_(image=(image, 0), data=(data, 0))) == BAD_ADDRESS
-    program.engine[2] += 1
-    assert engine.load(program, job) == WRONG_ENGINE
-    program.engine[2] -= 1
+    for index in range(len(program.engine)):
+        program.engine[index] += 1
+        assert engine.load(program, job) == WRONG_ENGINE
+        program.engine[index] -= 1
     assert completed(bench.read("IMAGE_BASE")) == completed(bench.read("DATA_SIZE")) == 0
     top = (1 << 32) - program.image_size
     assert engine.load(program, job.with_(image=(top, 0))) == OK and completed(bench.read("IMAGE_BASE")) == top
@@ -222,7 +223,7 @@ int main(void)
 {{
     const struct wesnpu_program *p = &{name};
     printf("%u %u %u %u", p->image_size, p->program_offset, p->data_size, p->output_count);
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < 7; i++)
         printf(" %u", p->engine[i]);
     printf(" %u %u %d", p->input.width, p->outputs[p->output_count - 1].offset, p->input.zero_point);
     return 0;
