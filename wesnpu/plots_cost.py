@@ -19,7 +19,7 @@ def cost_against_accuracy(points: Mapping[str, tuple[int, float, int, int]]) -> 
             label = f"{name}: {dsp} DSP, {bits} bits per channel"
             colour = COLOURS[number % len(COLOURS)]
             axes.scatter([comb], [agreement], s=60 * dsp, color=colour, alpha=0.7, label=label)
-        axes.set(xlabel="COMB of a lane (LUT4 + 2 CCU2C)", ylabel="agrees with float, mean of two networks, %")
+        axes.set(xlabel="COMB of a lane (LUT4 + 2 CCU2C)", ylabel="EfficientNet-Lite0 agrees with float, %")
         axes.margins(x=0.1, y=0.15)
         legend = axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
         for handle in legend.legend_handles:

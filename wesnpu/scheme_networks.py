@@ -12,8 +12,10 @@ from golden.network import ConvLayer, Network
 from golden.power_of_two import PowerOfTwo
 from golden.requantize import MULTIPLIER_MIN, Requantizer, ShiftScaler
 from quant import fashion
+from quant.accuracy.subject import Subject
 from quant.evaluate import compare_scores, scores
 from quant.images import Images
+from quant.recipe import quantize
 
 #: Requantizer -> how the network is quantized for it (quant/grammar.py).
 RECIPES = {
@@ -86,3 +88,16 @@ def fashion_accuracy(scheme: str) -> dict[str, dict[str, int]]:
         row = compare_scores(scores(network, images), fashion.data().labels, fashion.scores_of(name, None))
         found[name] = {"correct": row.correct or 0, "agree": row.agree or 0, "images": row.images}
     return found
+
+
+def subject_accuracy(scheme: str, subject: Subject) -> dict[str, int]:
+    """The same counts of a subject's images, calibrated as its first draw says."""
+    reference = subject.reference()
+    found = np.zeros(reference.shape)
+    for fold in subject.draws[0]:
+        quantized = quantize(
+            subject.imported, fold.calibration, recipe=RECIPES[scheme], preprocessing=subject.preprocessing
+        )
+        found[fold.evaluated] = scores(in_scheme(quantized, scheme), subject.pictures(subject.images[fold.evaluated]))
+    row = compare_scores(found, subject.labels, reference)
+    return {"correct": row.correct or 0, "agree": row.agree or 0, "images": row.images}
