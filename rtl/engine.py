@@ -8,6 +8,8 @@ from compiler.config import EngineConfig
 from rtl.access import Access
 from rtl.compute import Compute
 from rtl.in_order import InOrderAccess
+from rtl.in_order_compute import InOrderCompute
+from rtl.in_order_scratchpad import InOrderScratchpad
 from rtl.interfaces import Cause, Control, Memory, counters_signature, trace_signature
 from rtl.program_control import ProgramControl
 from rtl.scratchpad import Scratchpad
@@ -37,10 +39,10 @@ class Engine(wiring.Component):
         config = self.config
         m.submodules.program_control = control = ProgramControl()
         access = InOrderAccess(config) if config.in_order else Access(config)
-        compute = Compute(config, trace=self._trace)
+        compute = (InOrderCompute if config.in_order else Compute)(config, trace=self._trace)
         m.submodules.access = ResetInserter(control.clear)(access)
         m.submodules.compute = ResetInserter(control.clear)(compute)
-        m.submodules.scratchpad = scratchpad = Scratchpad(config)
+        m.submodules.scratchpad = scratchpad = (InOrderScratchpad if config.in_order else Scratchpad)(config)
         self._control(m, control, access)
         self._connect_compute(m, access, compute)
         self._connect_scratchpad(m, scratchpad, access, compute)
@@ -71,28 +73,34 @@ class Engine(wiring.Component):
             m.d.comb += getattr(control, name).eq(getattr(access, name))
 
     def _connect_compute(self, m, access, compute) -> None:
-        for name in ("command", "number", "command_valid", "may_start", "blocked_cause"):
-            m.d.comb += getattr(compute, name).eq(getattr(access, name))
+        shared = ("command", "number", "command_valid", "may_start", "blocked_cause")
+        for name in shared:
+            if name in compute.signature.members:
+                m.d.comb += getattr(compute, name).eq(getattr(access, name))
         m.d.comb += [
             access.command_ready.eq(compute.command_ready),
             access.compute_finished.eq(compute.finished),
             access.compute_illegal.eq(compute.illegal),
             access.compute_overflow.eq(compute.overflow),
-            access.overflow_number.eq(compute.overflow_number),
+            access.overflow_number.eq(access.number if self.config.in_order else compute.overflow_number),
         ]
 
     def _connect_scratchpad(self, m, scratchpad, access, compute) -> None:
+        """An engine without queues has one word read, whoever asked for it, and no residual port."""
+        in_order = self.config.in_order
         wiring.connect(m, access.load, scratchpad.load)
-        wiring.connect(m, compute.residual, scratchpad.residual)
+        if not in_order:
+            wiring.connect(m, compute.residual, scratchpad.residual)
         wiring.connect(m, access.store, scratchpad.store)
         m.d.comb += [
             scratchpad.row_address.eq(compute.row_address),
             scratchpad.row_enable.eq(compute.row_enable),
-            compute.row.eq(scratchpad.row),
-            compute.residual_word.eq(scratchpad.residual_word),
+            *([compute.word.eq(scratchpad.word)] if in_order else [
+                compute.row.eq(scratchpad.row), compute.residual_word.eq(scratchpad.residual_word),
+            ]),
             scratchpad.result.eq(compute.result),
             scratchpad.result_valid.eq(compute.result_valid),
-            access.store_word.eq(scratchpad.store_word),
+            access.store_word.eq(scratchpad.word if in_order else scratchpad.store_word),
         ]
 
     def _connect_weight_memories(self, m, access, compute) -> None:

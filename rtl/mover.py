@@ -8,9 +8,10 @@ from compiler.config import EngineConfig
 from compiler.encoding import Unit, length_units
 from rtl import command as cmd
 from rtl.delay import delayed
+from rtl.in_order_scratchpad import InOrderScratchpad
 from rtl.interfaces import BEAT_BITS, Error, Request, WriteBeat, WriteResponse
 from rtl.ring import next_offset
-from rtl.scratchpad import ADDRESS_BITS, LoadWrite, Scratchpad
+from rtl.scratchpad import ADDRESS_BITS, LoadWrite
 from rtl.transfer import legal_transfer
 from rtl.weights import memory_ports
 
@@ -143,7 +144,7 @@ class Mover(wiring.Component):
     def _data(self, m, c, word) -> None:
         """The one beat under way: read for LOAD and WEIGHTS, to be written for STORE."""
         beat = Signal(BEAT_BITS, reset_less=True)
-        arrives = delayed(m, self.store.valid & self.store.ready, Scratchpad.read_latency, name="arrives")
+        arrives = delayed(m, self.store.valid & self.store.ready, InOrderScratchpad.read_latency, name="arrives")
         self._word_arrives = arrives
         with m.If(arrives):
             m.d.sync += beat.eq(self.store_word)

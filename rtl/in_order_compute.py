@@ -1,0 +1,177 @@
+"""COMPUTE of an engine without queues: walk, operands, array and results, one command at a time."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from compiler.config import EngineConfig
+from compiler.encoding import Mode, Unit
+from rtl import command as cmd
+from rtl.array import ACC_BITS, MacArray
+from rtl.delay import delay_line
+from rtl.in_order_operands import InOrderOperands
+from rtl.in_order_results import InOrderResults
+from rtl.in_order_walk import InOrderWalk
+from rtl.interfaces import Cause
+from rtl.scratchpad import WORD_BITS, results_layout
+from rtl.weights import SHIFT_BITS
+
+# An operation that the walk lets go in cycle 0 has these effects in these cycles.
+ADDRESS = 1  # its word's address is presented to the scratchpad
+WORD = 2  # the word arrives
+BYTES = 3  # its bytes are registered; the weights' address is presented
+MULTIPLY = 4  # operands are registered, weights arrive; the parameters' address is presented
+SUM = 5  # dot products are registered, parameters arrive
+RESULT = 6  # accumulators are registered
+
+
+class InOrderCompute(wiring.Component):
+    """The compute unit of an engine without queues, without its memories' write sides.
+
+    Members: `rtl.command.members`; scratchpad side: `row_address`, `row_enable`, `word`, `result`, `result_valid`;
+    memory side: `weight_row`, `weights`, `parameter_row`, `bias`, `shift` (both memories 1 cycle); `finished`: pulse
+    per command, which stays until then; `cause`, `cause_layer`: of this cycle; errors `illegal` and `overflow`.
+    What counts operations, weight rows and parameter rows stands at the stage that needs it, not at the walk.
+    """
+
+    def __init__(self, config: EngineConfig, *, trace: bool):
+        self._config, self._trace = config, trace
+        members = {
+            **cmd.members(Unit.COMPUTE),
+            "row_address": Out(config.size_bits),
+            "row_enable": Out(1),
+            "word": In(WORD_BITS),
+            "result": Out(results_layout(config)),
+            "result_valid": Out(1),
+            "weight_row": Out(range(config.weight_rows)),
+            "weights": In(config.weight_row_bytes * 8),
+            "parameter_row": Out(range(config.parameter_rows)),
+            "bias": In(data.ArrayLayout(ACC_BITS, config.lanes)),
+            "shift": In(data.ArrayLayout(SHIFT_BITS, config.lanes)),
+            "finished": Out(1),
+            "cause": Out(4),
+            "cause_layer": Out(16),
+            "illegal": Out(1),
+            "overflow": Out(1),
+        }
+        if trace:
+            lanes, guard = config.lanes, config.guard_bits
+            members["trace_layer"] = Out(16)
+            for name, bits in (("acc", ACC_BITS), ("shifted", guard + 11), ("product", guard + 27)):
+                members[f"trace_{name}"] = Out(data.ArrayLayout(bits * lanes, 1))
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.walk = self._walk = walk = InOrderWalk(config)
+        m.submodules.operands = operands = InOrderOperands(config)
+        m.submodules.array = array = MacArray(config)
+        m.submodules.results = results = InOrderResults(config, trace=self._trace)
+        self._c = cmd.fields(Unit.COMPUTE, self.command, config)
+        for name in ("command", "command_valid", "may_start"):
+            m.d.comb += getattr(walk, name).eq(getattr(self, name))
+        m.d.comb += [self.command_ready.eq(walk.command_ready), self.illegal.eq(walk.illegal)]
+        self._go = delay_line(m, walk.go, SUM, name="go")
+        self._last = delay_line(m, walk.go & walk.last, RESULT, name="last")
+        self._group_ends = delay_line(m, walk.group_ends, SUM, name="group_ends")
+        outside = self._read(m)
+        operand = self._operands(m, operands)
+        self._weights(m)
+        self._accumulate(m, array, operands)
+        self._results(m, results, array, operand, outside)
+        self._causes(m)
+        if self._trace:
+            m.d.comb += self.trace_layer.eq(self._c.layer)
+            for name in ("acc", "shifted", "product"):
+                m.d.comb += getattr(self, f"trace_{name}").as_value().eq(getattr(results, f"trace_{name}").as_value())
+        return m
+
+    def _read(self, m) -> Signal:
+        """The word of an operation or of a residual operand; returns: it lies outside the scratchpad."""
+        walk, address, outside = self._walk, Signal.like(self._walk.address), Signal()
+        m.d.sync += [address.eq(walk.address), self.row_enable.eq((walk.go & walk.inside) | walk.residual)]
+        m.d.comb += [
+            self.row_address.eq(address), outside.eq(self.row_enable & (address >= self._config.scratchpad_words)),
+        ]
+        return outside
+
+    def _operands(self, m, operands) -> Signal:
+        """The operands of the array; returns the residual operand of the result to come."""
+        walk, tap = self._walk, Signal(range(self._config.taps))
+        read = delay_line(m, self.row_enable, WORD - ADDRESS, name="read")
+        part = delay_line(m, walk.part, WORD, name="part")
+        residual = delay_line(m, walk.residual, BYTES, name="residual")
+        operand = Signal(len(operands.lane_bytes), reset_less=True)
+        m.d.comb += [
+            operands.word.eq(self.word),
+            operands.inside.eq(read[-1]),
+            operands.part.eq(part[WORD]),
+            operands.sequential.eq(self._c.mode == Mode.SEQUENTIAL),
+            operands.zero_point.eq(self._c.input_zero_point),
+            operands.tap.eq(tap),
+        ]
+        with m.If(self._go[BYTES]):
+            m.d.sync += tap.eq(Mux(self._last[BYTES], 0, tap + 1))
+        with m.If(residual[BYTES]):
+            m.d.sync += operand.eq(operands.lane_bytes)
+        self._tap = tap
+        return operand
+
+    def _weights(self, m) -> None:
+        """The weight row at BYTES: through a group's rows for every result, then to the next group's."""
+        c, config = self._c, self._config
+        first, following = Signal.like(self.weight_row), Signal.like(self.weight_row)
+        steps = (c.mode != Mode.SEQUENTIAL) | (self._tap == config.taps - 1)
+        m.d.comb += following.eq(self.weight_row + ~c.hold_weights)
+        with m.If(self._group_ends[BYTES]):
+            m.d.sync += [self.weight_row.eq(following), first.eq(following)]
+        with m.Elif(self._last[BYTES]):
+            m.d.sync += self.weight_row.eq(first)
+        with m.Elif(self._go[BYTES] & steps):
+            m.d.sync += self.weight_row.eq(following)
+        with m.If(self._walk.starts):
+            m.d.sync += [self.weight_row.eq(c.weight_row), first.eq(c.weight_row)]
+
+    def _accumulate(self, m, array, operands) -> None:
+        """Sums begin with the bias, or with what a partial command left."""
+        fresh = Signal(init=1)
+        m.d.comb += [
+            array.x.eq(operands.x),
+            array.w.as_value().eq(self.weights),
+            array.accumulate.eq(self._go[SUM]),
+            array.first.eq(fresh & ~self._c.continues),
+            array.bias.as_value().eq(self.bias.as_value()),
+        ]
+        with m.If(self._go[SUM]):
+            m.d.sync += fresh.eq(self._last[SUM])
+        with m.If(self._group_ends[SUM]):
+            m.d.sync += self.parameter_row.eq(self.parameter_row + 1)
+        with m.If(self._walk.starts):
+            m.d.sync += self.parameter_row.eq(self._c.parameter_row)
+
+    def _results(self, m, results, array, operand, outside) -> None:
+        walk = self._walk
+        m.d.comb += [
+            results.issued.eq(walk.go & walk.last),
+            results.place.eq(walk.place),
+            results.push.eq(self._last[RESULT]),
+            results.acc.as_value().eq(array.acc.as_value()),
+            results.shift.eq(self.shift),
+            results.operand.eq(operand),
+            results.command.eq(self.command),
+            self.result.eq(results.result),
+            self.result_valid.eq(results.result_valid),
+            self.finished.eq(results.finished),
+            self.overflow.eq(outside | results.overflow),
+        ]
+
+    def _causes(self, m) -> None:
+        walk = self._walk
+        m.d.comb += self.cause_layer.eq(self._c.layer)
+        with m.If(walk.go):
+            m.d.comb += self.cause.eq(Cause.ACTIVE)
+        with m.Elif(walk.active):
+            m.d.comb += self.cause.eq(Cause.REQUANTIZER)
+        with m.Else():
+            m.d.comb += self.cause.eq(Cause.PROGRAM)
