@@ -61,12 +61,13 @@ def test_a_simulation_without_a_test_fails():
         run_case(Orders("conv_shift", count=1), CONFIG, module="golden.errors")
 
 
-def test_a_run_that_compares_nothing_fails(monkeypatch, capsys):
+def test_a_run_that_compares_nothing_or_differs_fails(monkeypatch, capsys):
     done = run_case(Orders("conv_shift", count=1), CONFIG)
     assert done.values > 0 and not done.failure
-    monkeypatch.setattr("sim.__main__.run_case", lambda *_, **__: replace(done, values=0))
-    assert main(["conv_shift"]) == 1
-    assert "nothing was compared" in capsys.readouterr().out
+    for changes, told in (({"values": 0}, "nothing was compared"), ({"failure": "a place"}, "FAILED: a place")):
+        monkeypatch.setattr("sim.__main__.run_case", lambda *_, given=changes, **__: replace(done, **given))
+        assert main(["conv_shift"]) == 1
+        assert told in capsys.readouterr().out
 
 
 @pytest.mark.long
