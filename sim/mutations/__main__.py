@@ -18,7 +18,7 @@ from sim.mutations.catalogue import MUTATIONS, Mutation
 from sim.runner import run_case
 
 ROOMS = ("rtl", "compiler", "golden")
-PLACE = re.compile(r"layer \S+ channel \d+ row \d+ column \d+ stage \w+|AXI: [A-Z]+ |must be [A-Z]+ at command \d+")
+PLACE = re.compile(r"layer \S+ channel \d+ row \d+ column \d+ stage \w+|AXI: \w+ |must be [A-Z_]+ at command \d+")
 GENERATE = """
 import sys
 from pathlib import Path

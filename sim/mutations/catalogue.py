@@ -114,4 +114,12 @@ MUTATIONS: tuple[Mutation, ...] = (
              "errors"),
     Mutation("write region checked at lines of 256 bytes", "store.py", "inside = address + 16 <= self.limit",
              "inside = (address + 16 <= self.limit) | (address[4:8] != 0)", "errors"),
+    Mutation("bursts not cut at lines of 256 bytes", "transfer.py", "to_boundary.eq(BURST_BEATS - address[4:8])",
+             "to_boundary.eq(BURST_BEATS)", "pointwise"),
+    Mutation("soft reset does not wait for the bus", "program_control.py", "with m.If(self.idle | stuck):",
+             "with m.If(self.idle | stuck | (control.error == Error.ABORTED)):", "errors"),
+    Mutation("no time-out", "program_control.py", "stuck.eq((self.control.timeout != 0) & (waiting",
+             "stuck.eq((self.control.timeout == 1) & (waiting", "errors"),
+    Mutation("read error told of the next command", "read_arbiter.py", "self.bus_error_number.eq(tag.number)",
+             "self.bus_error_number.eq(tag.number + 1)", "errors"),
 )
