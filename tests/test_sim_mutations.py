@@ -9,6 +9,7 @@ from sim.mutations.catalogue import MUTATIONS
 
 def test_enough_bugs_are_planted():
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 25
+    assert f"plants {len(MUTATIONS)} single-line bugs" in (ROOT / "docs" / "verification.md").read_text()
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
