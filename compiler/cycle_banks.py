@@ -32,10 +32,13 @@ class _Run:
 
 
 class ArrayAccesses:
-    """What the commands of the array read and write, and when. drain: cycles from micro-operation to written result."""
+    """What the commands of the array read and write, and when.
 
-    def __init__(self, config: EngineConfig, drain: int):
-        self._config, self._drain = config, drain
+    read, drain: cycles from a micro-operation to the read of its words and to its written result.
+    """
+
+    def __init__(self, config: EngineConfig, drain: int, read: int = ADDRESS):
+        self._config, self._drain, self._read = config, drain, read
         self._banks = config.banks
         self._runs: deque[_Run] = deque(maxlen=REMEMBERED)
 
@@ -53,7 +56,7 @@ class ArrayAccesses:
         """Whether the array, or the one bank's residual operand, is read from the bank of `word` in that cycle."""
         if any(cycle in run.residual for run in self._runs):
             return True
-        found = self._place(cycle - ADDRESS)
+        found = self._place(cycle - self._read)
         if found is None:
             return False
         fields, row, place = found

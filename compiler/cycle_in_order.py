@@ -12,10 +12,10 @@ from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_compute import LayerCount
 from compiler.cycle_mover import BeatReads, Period
 from compiler.cycle_queue import Clock, Finished
-from compiler.cycle_walk import walk
+from compiler.cycle_walk import drain, walk
 from compiler.encode import Command
 from compiler.encoding import Unit, length_units
-from compiler.pipeline import pipeline
+from compiler.pipeline import InOrder
 
 FIRST_READ = 1  # cycle in which the fetcher asks for the first unit
 ISSUES = 3  # cycles from the last unit of a command to its first micro-operation
@@ -66,7 +66,7 @@ class InOrderCompute:
 
     def __init__(self, clock: Clock, config: EngineConfig, finished: Finished):
         self._clock, self._config, self._finished = clock, config, finished
-        self.accesses = ArrayAccesses(config, pipeline(config).written + config.results // config.requant_lanes - 1)
+        self.accesses = ArrayAccesses(config, drain(config), InOrder.ADDRESS)
         self.free = True
         self._layer, self._counted = 0, 0
         self._drained = 0  # the last command's results are written before this cycle

@@ -13,7 +13,7 @@ from compiler.encode import Command
 from compiler.encoding import Unit
 
 STARTS = 2  # cycles from the last unit of a command to its first beat
-WORD_READ = 3  # cycles from the read of a word to be stored to its way onto the bus
+WORD_READ = 2  # cycles from the read of a word to be stored to its way onto the bus
 WRITE_WAY = 1  # cycles from there through AXI registers to the memory and back, beside the word's own
 
 

@@ -10,7 +10,6 @@ from compiler.pipeline import ADDRESS, FEED, MULTIPLY, OPERANDS, WORDS, pipeline
 from rtl import command as cmd
 from rtl.array import ACC_BITS, MacArray
 from rtl.delay import delay_line
-from rtl.in_order_walk import InOrderWalk
 from rtl.interfaces import Cause
 from rtl.microop import CONTEXTS, further_pixels
 from rtl.operands import Operands
@@ -68,12 +67,13 @@ class Compute(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.walk = walk = InOrderWalk(config) if config.in_order else PlannedWalk(config)
+        m.submodules.walk = walk = PlannedWalk(config)
         m.submodules.operands = operands = Operands(config)
         m.submodules.array = array = MacArray(config)
         m.submodules.results = results = Results(config, trace=self._trace)
         self._front(m, walk, results)
-        stages, at = pipeline(config), self._stages(m, walk.issue)
+        stages = pipeline(config)
+        at = delay_line(m, walk.issue, stages.result, name="op")
         overflow = self._addresses(m, at[1], at[ADDRESS])
         numbers = self._numbers(m, walk)
         residual_overflow, residual_context = self._residual_overflow(m, walk)
@@ -128,22 +128,8 @@ class Compute(wiring.Component):
             with m.If(self.command_valid):
                 m.d.comb += self.cause_layer.eq(cmd.fields(Unit.COMPUTE, self.command).layer)
 
-    def _stages(self, m, issue) -> list:
-        """The micro-operation at every stage up to the result; a steady command's fields need no registers."""
-        at = delay_line(m, issue, pipeline(self._config).result, name="op")
-        if not self._config.in_order:
-            return at
-        steady = [Signal.like(op, name=f"op_steady_{stage}") for stage, op in enumerate(at)]
-        for op, moving in zip(steady, at, strict=True):
-            m.d.comb += op.eq(moving)
-            m.d.comb += [op[name].eq(issue[name]) for name in ("zero_point", "mode")]
-            m.d.comb += [op.result[name].eq(issue.result[name]) for name in ("residual", "partial", "context")]
-        return steady
-
     def _numbers(self, m, walk) -> Array:
         """The numbers of the commands under way, by context."""
-        if self._config.in_order:
-            return Array([self.number] * CONTEXTS)
         numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
         with m.If(walk.starts_command):
             m.d.sync += numbers[(walk.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)

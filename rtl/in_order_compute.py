@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
 from compiler.encoding import Mode, Unit
+from compiler.pipeline import InOrder
 from rtl import command as cmd
 from rtl.array import ACC_BITS, MacArray
 from rtl.delay import delay_line
@@ -16,13 +17,7 @@ from rtl.interfaces import Cause
 from rtl.scratchpad import WORD_BITS, results_layout
 from rtl.weights import SHIFT_BITS
 
-# An operation that the walk lets go in cycle 0 has these effects in these cycles.
-ADDRESS = 1  # its word's address is presented to the scratchpad
-WORD = 2  # the word arrives
-BYTES = 3  # its bytes are registered; the weights' address is presented
-MULTIPLY = 4  # operands are registered, weights arrive; the parameters' address is presented
-SUM = 5  # dot products are registered, parameters arrive
-RESULT = 6  # accumulators are registered
+ADDRESS, WORD, BYTES, SUM, RESULT = InOrder.ADDRESS, InOrder.WORD, InOrder.BYTES, InOrder.SUM, InOrder.RESULT
 
 
 class InOrderCompute(wiring.Component):

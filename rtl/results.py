@@ -95,8 +95,6 @@ class Results(wiring.Component):
 
     def _constants(self, m):
         """Layer constants of the commands under way, by context; a context is free again when its command finished."""
-        if self._config.in_order:  # one command at a time, which stays
-            return self._steady_constants(m)
         constants = [Signal(LayerConstants, name=f"constants_{i}") for i in range(CONTEXTS)]
         layers = [Signal(16, name=f"layer_{i}") for i in range(CONTEXTS)]
         planned = cmd.fields(Unit.COMPUTE, self.plan_command)
@@ -111,13 +109,6 @@ class Results(wiring.Component):
         m.d.sync += started.eq(started + self.starts_command - self.finished)
         m.d.comb += self.context_free.eq(started != CONTEXTS)
         return constants, layers
-
-    def _steady_constants(self, m):
-        """As `_constants`, straight from the one command there is."""
-        command, constants = cmd.fields(Unit.COMPUTE, self.plan_command), Signal(LayerConstants)
-        m.d.comb += [constants[name].eq(getattr(command, name)) for name in LayerConstants.as_shape().members]
-        m.d.comb += self.context_free.eq(1)
-        return [constants], [command.layer]
 
     def _residual_operands(self, m):
         """Fetches the residual words of issued results in order; returns (operands[pixel][lane], valid, take)."""
@@ -175,7 +166,7 @@ class Results(wiring.Component):
         shifts = shifts.word_select(phase, SHIFT_BITS * config.requant_lanes) if phases > 1 else shifts
         lanes = []
         for r in range(config.requant_lanes):
-            lane = RequantizerLane(guard_bits=config.guard_bits, steady=config.in_order)
+            lane = RequantizerLane(guard_bits=config.guard_bits)
             m.submodules[f"lane_{r}"] = lane
             lanes.append(lane)
             m.d.comb += [

@@ -7,13 +7,16 @@ import pytest
 
 from compiler import pipeline as stages
 from compiler.config import PRESETS, EngineConfig
-from compiler.pipeline import pipeline
+from compiler.pipeline import InOrder, pipeline
 from rtl.array import MacArray
+from rtl.in_order_operands import InOrderOperands
+from rtl.in_order_scratchpad import InOrderScratchpad
 from rtl.operands import Operands
 from rtl.requantizer import RequantizerLane
 from rtl.scratchpad import Scratchpad
 
-CONFIGS = PRESETS | {"packed": replace(PRESETS["large"], multiplier="packed18")}
+WITH_QUEUES = {name: config for name, config in PRESETS.items() if not config.in_order}
+CONFIGS = WITH_QUEUES | {"packed": replace(PRESETS["large"], multiplier="packed18")}
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
@@ -26,6 +29,15 @@ def test_components_are_as_deep_as_the_pipeline(config: EngineConfig) -> None:
     lane = RequantizerLane(guard_bits=config.guard_bits)
     assert lane.latency == stages.REQUANTIZER
     assert depth.written == depth.result + stages.ENTRY + lane.latency
+
+
+def test_components_are_as_deep_without_queues() -> None:
+    config = PRESETS["nano"]
+    assert InOrderScratchpad.read_latency == InOrder.WORD - InOrder.ADDRESS
+    assert InOrderOperands.latency == InOrder.MULTIPLY - InOrder.WORD
+    array = MacArray(config)
+    assert (array.dot_latency, array.latency) == (InOrder.SUM - InOrder.MULTIPLY, InOrder.RESULT - InOrder.MULTIPLY)
+    assert RequantizerLane(guard_bits=5, steady=True).latency == InOrder.WRITTEN - InOrder.RESULT
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
