@@ -74,8 +74,8 @@ class Compute:
         layer = self.layers.setdefault(fields["layer"], LayerCount())
         layer.add("active", rows.count * rows.active)
         layer.add("fill", rows.count * rows.fill)
-        layer.add("requantizer", rows.count * rows.held)
-        layer.add("program", (rows.count - 1) * (rows.interval - rows.issue))
+        layer.add("requantizer", rows.count * rows.held + (rows.count - 1) * rows.taken)
+        layer.add("program", (rows.count - 1) * rows.planned)
         self._row_ends = last_take + rows.issue
         self._counted = self._row_ends + 1
         self._ends.append(self._row_ends + self._written)

@@ -33,6 +33,16 @@ class RowCycles:
         """Cycles from row to row."""
         return max(self.issue, self.plan)
 
+    @property
+    def taken(self) -> int:
+        """Cycles between two rows in which the next one is planned already: the one that takes it, or none."""
+        return min(self.interval - self.issue, 1)
+
+    @property
+    def planned(self) -> int:
+        """Cycles between two rows in which the next one is still being planned."""
+        return self.interval - self.issue - self.taken
+
 
 def row_cycles(fields: dict[str, int], config: EngineConfig) -> RowCycles:
     """The rows of a COMPUTE command with these fields."""

@@ -211,7 +211,7 @@ def map_layer(layer: ConvLayer, config: EngineConfig, *, output_size: tuple[int,
     mode, grid = Mode.DENSE, 0
     if layer.depthwise:
         mode = Mode.SEQUENTIAL
-        if 1 < max(kh, kw) <= config.window_kernel and not _all_equal(layer.weight):
+        if 1 < max(kh, kw) <= config.window_kernel:
             mode, grid = Mode.WINDOW, 3 if max(kh, kw) <= 3 else 5
     elif packed_input and config.gathers and 1 < max(kh, kw) <= GATHER_GRID:
         mode, grid = Mode.GATHER, GATHER_GRID

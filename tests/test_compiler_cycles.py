@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from compiler.bound import READS, bound
 from compiler.config import EngineConfig, preset
 from compiler.cycles import Memory, estimate
 from compiler.program import compile_network
@@ -30,6 +31,15 @@ def fashion(name: str, guard_bits: int = 7) -> Network:
     return quantize(model, pictures, recipe="wes", preprocessing=PREPROCESSING, guard_bits=guard_bits)
 
 
+def check_causes(model: dict[str, int], real: dict[str, int]) -> None:
+    """What bounds a layer is the same, and every other cause within 2 % of the layer's cycles or 64."""
+    assert (bound(model) == bound(real)) or {bound(model), bound(real)} == {"LOAD", "WEIGHTS"}, (model, real)
+    reads = [sum(causes.get(cause, 0) for cause in READS) for causes in (model, real)]
+    others = [(model.get(cause, 0), real[cause]) for cause in ("program", "requantizer", "store")]
+    for one, other in (reads, *others):
+        assert abs(one - other) <= max(64, 0.02 * sum(real.values())), (model, real)
+
+
 def check(network: Network, config: EngineConfig) -> None:
     """Every layer within 2 % or 64 cycles, the network within 0.5 %."""
     shape = network.tensors[network.input].shape
@@ -43,6 +53,8 @@ def check(network: Network, config: EngineConfig) -> None:
         assert abs(model.cycles - real.cycles) <= max(64, 0.02 * real.cycles), (model, real)
         for cause in ("active", "fill"):
             assert model.causes.get(cause, 0) == real.causes[cause], (cause, model, real)
+        if not config.in_order:  # whose counters tell no other cause
+            check_causes(model.causes, real.causes)
     if config.counters:
         assert predicted.written_bytes == measured.written_bytes
         assert abs(predicted.read_bytes - measured.read_bytes) <= FETCHED_AHEAD
@@ -101,6 +113,18 @@ def test_chains(layer):
     size, shape, chained, _ = LAYERS[layer]
     assert "micro" in chained
     check(network_of(size, preset("micro").guard_bits, shape)[0], preset("micro"))
+
+
+@pytest.mark.parametrize(
+    ("causes", "name"),
+    [
+        ({"active": 50, "fill": 49, "weights": 49}, "array"), ({"active": 49, "fill": 50}, "window fill"),
+        ({"active": 50, "weights": 20, "activations": 31}, "LOAD"), ({"active": 9, "bus": 9, "weights": 1}, "WEIGHTS"),
+        ({"requantizer": 3, "program": 2}, "results"), ({"program": 2, "store": 1}, "commands"), ({"store": 1}, "STORE")
+    ],
+)
+def test_a_layer_is_bound_by_what_takes_most_of_its_cycles(causes, name):
+    assert bound(causes) == name
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from compiler.bound import bound
 from compiler.config import PRESETS, EngineConfig
-from compiler.cycles import Estimate, LayerEstimate, Memory
+from compiler.cycles import Estimate, Memory
 from compiler.cycles import estimate as predict
 from compiler.program import compile_network
 from golden.errors import WesnpuError
@@ -23,12 +24,6 @@ Bandwidth = Annotated[
 ]
 Outstanding = Annotated[int, typer.Option(help="Read bursts under way at most.")]
 Plot = Annotated[Path | None, typer.Option("--output", "-o", help="Roofline plot to write, SVG.")]
-
-ARRAY_BOUND = 0.9  # share of cycles in which the array works or its window moves, from which nothing else bounds
-BOUNDS = {
-    "fill": "window fill", "program": "commands", "requantizer": "results", "store": "STORE", "weights": "WEIGHTS",
-    "activations": "LOAD",
-}
 
 
 def estimate(
@@ -75,20 +70,12 @@ def memory_of(width: float, latency: int, outstanding: int) -> Memory:
     )
 
 
-def bound(layer: LayerEstimate) -> str:
-    """What most of the layer's lost cycles wait for; "array" where hardly any are lost."""
-    causes = layer.causes
-    if causes.get("active", 0) >= ARRAY_BOUND * layer.cycles:
-        return "array"
-    return BOUNDS[max(BOUNDS, key=lambda cause: causes.get(cause, 0))]
-
-
 def show(found: Estimate, engine: EngineConfig, mhz: float) -> None:
     """Print a row per layer, then the whole inference."""
     peak = engine.macs_per_cycle
     rows = [
         (f"{number} {layer.name}", f"{-(-layer.macs // peak):,}", f"{layer.cycles:,}",
-         share(layer.macs, layer.cycles * peak), bound(layer))
+         share(layer.macs, layer.cycles * peak), bound(layer.causes))
         for number, layer in enumerate(found.layers, 1)
     ]
     title = f"Predicted cycles on {engine.name}, {peak} MAC/cycle"
