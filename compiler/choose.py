@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from compiler.config import EngineConfig
-from compiler.cost import WAIT, cost, evicted, split_cost
+from compiler.cost import cost, evicted, split_cost
 from compiler.fusion import Fuser
 from compiler.planner import Planner
 from compiler.region import Region
@@ -89,7 +89,7 @@ class Chooser:
             cycles = split_cost(section, self._network, self._config)
         else:
             cycles = cost(section, self._network, self._config, external)
-        cycles += evicted(external - way.external - made, self._network, self._config) + WAIT
+        cycles += evicted(external - way.external - made, self._network, self._config)
         return _Way(way.cycles + cycles, (*way.sections, section), self._planner.resident, external)
 
 

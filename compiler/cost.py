@@ -26,7 +26,7 @@ def cost(section: Section, network: Network, config: EngineConfig, external: fro
     external: tensors that are stored.
     """
     word = WORD_BYTES / config.bus_bytes
-    array = section.waits * (pipeline(config).written + START)
+    array = (1 + section.waits) * (pipeline(config).written + START)  # the first tile waits for the section before
     array += sum(_tile_cycles(section.plans[step.layer], step, config) for step in section.steps)
     reads = sum(_reads(plan, section, network, config) for plan in section.plans) * word
     stored = {plan.output.tensor for plan in section.plans} & external
