@@ -1,62 +1,43 @@
 """Scratchpad banks that COMPUTE uses in a cycle: STORE waits for its reads, LOAD for its writes (rtl/scratchpad.py)."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.cycle_rows import WINDOWED, RowCycles, result_column, row_cycles, window_feeds
-from compiler.cycle_walk import Walk
 from compiler.encoding import Mode
 from compiler.pipeline import ADDRESS
 
 REMEMBERED = 4  # commands whose reads may still come
 
 
-def _place(start: int, rows: RowCycles, issued: int) -> tuple[int, int] | None:
-    """(row, micro-operation of the row) issued in that cycle by a command that began in cycle `start`."""
-    row, place = divmod(issued - start, rows.interval)
-    return (row, place) if place < rows.issue else None
-
-
 @dataclass(frozen=True)
 class _Run:
-    """A command in the sequencer from cycle `start` to `end`; place: (row, micro-operation of it) issued in a cycle."""
+    """A command in the sequencer from cycle `start` to `end`."""
 
     start: int
     end: int
     fields: dict[str, int]
-    place: Callable[[int], tuple[int, int] | None]
-    residual: frozenset[int] = frozenset()
+    rows: RowCycles
 
 
 class ArrayAccesses:
-    """What the commands of the array read and write, and when.
+    """What the commands of the array read and write, and when. drain: cycles from micro-operation to written result."""
 
-    read, drain: cycles from a micro-operation to the read of its words and to its written result.
-    """
-
-    def __init__(self, config: EngineConfig, drain: int, read: int = ADDRESS):
-        self._config, self._drain, self._read = config, drain, read
+    def __init__(self, config: EngineConfig, drain: int):
+        self._config, self._drain = config, drain
         self._banks = config.banks
         self._runs: deque[_Run] = deque(maxlen=REMEMBERED)
 
     def add(self, start: int, fields: dict[str, int]) -> None:
         """A command whose first micro-operation is issued in cycle `start`."""
         rows = row_cycles(fields, self._config)
-        end = start + (rows.count - 1) * rows.interval + rows.issue - 1
-        self._runs.append(_Run(start, end, fields, partial(_place, start, rows)))
-
-    def add_walk(self, walk: Walk) -> None:
-        """A command of an engine with one bank."""
-        self._runs.append(_Run(walk.starts[0], walk.end - 1, walk.fields, walk.place, walk.residual_reads))
+        self._runs.append(_Run(start, start + (rows.count - 1) * rows.interval + rows.issue - 1, fields, rows))
 
     def reads(self, word: int, cycle: int) -> bool:
-        """Whether the array, or the one bank's residual operand, is read from the bank of `word` in that cycle."""
-        if any(cycle in run.residual for run in self._runs):
-            return True
-        found = self._place(cycle - self._read)
+        """Whether the array reads from the bank of scratchpad word `word` in that cycle."""
+        found = self._place(cycle - ADDRESS)
         if found is None:
             return False
         fields, row, place = found
@@ -83,8 +64,8 @@ class ArrayAccesses:
         """(command, row, micro-operation of the row) issued in that cycle."""
         for run in self._runs:
             if run.start <= issued <= run.end:
-                found = run.place(issued)
-                return None if found is None else (run.fields, *found)
+                row, place = divmod(issued - run.start, run.rows.interval)
+                return (run.fields, row, place) if place < run.rows.issue else None
         return None
 
     def _row(self, fields: dict[str, int], row: int) -> tuple[int, int, int]:

@@ -8,14 +8,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 from compiler.config import EngineConfig
-from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_compute import LayerCount
 from compiler.cycle_mover import BeatReads, Period
 from compiler.cycle_queue import Clock, Finished
-from compiler.cycle_walk import drain, walk
+from compiler.cycle_walk import Walk, walk
 from compiler.encode import Command
 from compiler.encoding import Unit, length_units
-from compiler.pipeline import InOrder
 
 FIRST_READ = 1  # cycle in which the fetcher asks for the first unit
 ISSUES = 3  # cycles from the last unit of a command to its first micro-operation
@@ -66,25 +64,32 @@ class InOrderCompute:
 
     def __init__(self, clock: Clock, config: EngineConfig, finished: Finished):
         self._clock, self._config, self._finished = clock, config, finished
-        self.accesses = ArrayAccesses(config, drain(config), InOrder.ADDRESS)
+        self._run: Walk | None = None
         self.free = True
         self._layer, self._counted = 0, 0
         self._drained = 0  # the last command's results are written before this cycle
         self._idle: list[tuple[int, int, int, int]] = []  # layer, first cycle, cycle after the last, `drained`
         self.layers: dict[int, LayerCount] = {}
 
+    def reads(self, cycle: int) -> bool:
+        """Whether a word of the scratchpad is read in that cycle."""
+        return self._run is not None and self._run.reads(cycle)
+
+    def writes(self, cycle: int) -> bool:
+        """Whether a result is written in that cycle."""
+        return self._run is not None and self._run.writes(cycle)
+
     def start(self, command: Command) -> None:
         """A command whose last unit came in this cycle."""
         self.free = False
-        run = walk(command.fields, self._config, self._clock.now + ISSUES)
+        run = self._run = walk(command.fields, self._config, self._clock.now + ISSUES)
         self._wait(self._clock.now + 1)
         self._layer = command.fields["layer"]
-        self._wait(run.starts[0])
-        self.accesses.add_walk(run)
+        self._wait(run.start)
         layer = self.layers.setdefault(self._layer, LayerCount())
         layer.add("active", run.active)
         layer.add("requantizer", run.held)
-        layer.add("program", run.end - run.starts[0] - run.active - run.held)
+        layer.add("program", run.end - run.start - run.active - run.held)
         self._counted, self._drained = run.end, run.finish + 1
         self._clock.at(run.finish + 1, self._release)
         self._finished.pulse(Unit.COMPUTE, run.finish)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from math import ceil
+from typing import Protocol
 
 from compiler.config import EngineConfig
-from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_compute import WAIT_NAMES
 from compiler.cycle_queue import Clock, Finished
 from compiler.cycle_reads import WAY_OUT, Memory
@@ -24,6 +25,18 @@ class Period:
     start: int
     end: int
     cause: str
+
+
+class Accesses(Protocol):
+    """Who has the scratchpad before the mover: in which cycles it reads and writes."""
+
+    def reads(self, cycle: int) -> bool:
+        """Whether it reads a word."""
+        ...
+
+    def writes(self, cycle: int) -> bool:
+        """Whether it writes one."""
+        ...
 
 
 class BeatReads:
@@ -66,13 +79,13 @@ class Mover:
 
     def __init__(
         self, clock: Clock, config: EngineConfig, memory: Memory, reads: BeatReads, finished: Finished,
-        array: ArrayAccesses,
+        array: Accesses,
     ):
         self._clock, self._reads, self._finished, self._array = clock, reads, finished, array
         unit = ceil(memory.unit_cycles(memory.write_bytes, config.bus_bytes))
         self._write = WORD_READ + WRITE_WAY + unit + memory.write_latency
         self._command: Command | None = None
-        self._beats: Iterator[range] = iter(())
+        self._beats: Iterator[int] = iter(())
         self.periods: list[Period] = []
         self.written = 0
 
@@ -93,24 +106,24 @@ class Mover:
         if beat is None:
             return self._clock.at(cycle - 1, self._end)
         if self._command.unit == Unit.STORE:
-            return self._clock.at(cycle, lambda: self._store(beat))
+            return self._clock.at(cycle, self._store)
         self._reads.request("mover", cycle, lambda: self._keep(beat))
 
-    def _keep(self, words: range) -> None:
+    def _keep(self, words: int) -> None:
         """A beat has come: a cycle for each word that it holds, later where a result is written."""
         assert self._command is not None
         cycle = self._clock.now + 1
         if self._command.unit == Unit.WEIGHTS:
             return self._next(cycle + 1)
-        for word in words:
-            while self._array.writes(word, cycle):
+        for _ in range(words):
+            while self._array.writes(cycle):
                 cycle += 1
             cycle += 1
         self._next(cycle)
 
-    def _store(self, words: range) -> None:
+    def _store(self) -> None:
         cycle = self._clock.now
-        while self._array.reads(words[0], cycle):
+        while self._array.reads(cycle):
             cycle += 1
         self.written += 1
         self._next(cycle + self._write + 1)
@@ -126,16 +139,12 @@ class Mover:
         self._command = None
 
 
-def _beats(command: Command) -> Iterator[range]:
-    """The scratchpad words of each beat of a LOAD or STORE command; ranges of one for each of WEIGHTS."""
+def _beats(command: Command) -> Iterator[int]:
+    """The scratchpad words of each beat, 1 for WEIGHTS."""
     fields = command.fields
     if command.unit == Unit.WEIGHTS:
-        yield from (range(1) for _ in range(fields["length"]))
+        yield from repeat(1, fields["length"])
         return
-    packed, extent = 4 if fields.get("unpack") else 1, fields["extent"] or 1 << 16
-    for block in range(fields["blocks"]):
-        for row in range(fields["rows"]):
-            slot = (fields["row_offset"] + row * fields["pitch"]) % extent
-            first = fields["base"] + block * fields["block_stride"] + slot
-            for column in range(0, fields["width"], packed):
-                yield range(first + column, first + min(column + packed, fields["width"]))
+    packed, width = 4 if fields.get("unpack") else 1, fields["width"]
+    for _ in range(fields["blocks"] * fields["rows"]):
+        yield from (min(packed, width - column) for column in range(0, width, packed))

@@ -1,4 +1,4 @@
-"""When an engine without queues issues the operations of a COMPUTE command (rtl/in_order_walk.py)."""
+"""When an engine without queues does the operations of a COMPUTE command (rtl/in_order_walk.py)."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -7,71 +7,89 @@ from itertools import accumulate
 
 from compiler.config import EngineConfig
 from compiler.cycle_rows import row_cycles
+from compiler.encoding import Mode
 from compiler.pipeline import InOrder
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The operations of a command: pieces of `length` cycles without a gap, one result each.
+    """A command: rows of `results` results, each of `length` operations and `pause` cycles until they have left the
+    accumulators.
 
-    starts: of every piece; per_row: pieces of a row; finish: the last result is written; active: operations; held:
-    cycles without one, for the result before; residual_reads: cycles in which a residual operand is read.
+    rows: first operation of every row; held: cycles that pauses cost; finish: the last result is written.
     """
 
     fields: dict[str, int]
-    starts: list[int]
+    rows: list[int]
+    results: int
     length: int
-    per_row: int
-    finish: int
+    pause: int
     held: int
-    residual_reads: frozenset[int]
+    finish: int
+
+    @property
+    def start(self) -> int:
+        """The first operation."""
+        return self.rows[0]
 
     @property
     def active(self) -> int:
-        """Operations of the array."""
-        return len(self.starts) * self.length
+        """Operations."""
+        return len(self.rows) * self.results * self.length
 
     @property
     def end(self) -> int:
         """The cycle after the last operation."""
-        return self.starts[-1] + self.length
+        return self.rows[-1] + self._row_length
 
-    def place(self, issued: int) -> tuple[int, int] | None:
-        """(row, operation of the row) issued in that cycle, None for none."""
-        piece = bisect_right(self.starts, issued) - 1
-        at = issued - self.starts[piece]
-        if piece < 0 or at >= self.length:
+    @property
+    def _row_length(self) -> int:
+        return self.results * (self.length + self.pause) - self.pause
+
+    def place(self, cycle: int) -> tuple[int, int, int] | None:
+        """(row, result, operation of it) done in that cycle, or in the pause after them; None before and after."""
+        row = bisect_right(self.rows, cycle) - 1
+        at = cycle - self.rows[row]
+        if row < 0 or at >= self._row_length + self.pause:
             return None
-        row, piece = divmod(piece, self.per_row)
-        return row, piece * self.length + at
+        return row, *divmod(at, self.length + self.pause)
 
+    def reads(self, cycle: int) -> bool:
+        """Whether the command reads a word in that cycle: of an operation, or the residual operand a cycle later."""
+        place, before = self.place(cycle - InOrder.ADDRESS), self.place(cycle - InOrder.ADDRESS - 1)
+        if before is not None and before[2] == self.length - 1 and self.fields["residual"]:
+            return True
+        return place is not None and place[2] < self.length and self._inside(*place)
 
-def drain(config: EngineConfig) -> int:
-    """Cycles from a result's last operation to the write of the result."""
-    return InOrder.WRITTEN + _phases(config) - 1
+    def writes(self, cycle: int) -> bool:
+        """Whether it writes a result in that cycle."""
+        place = self.place(cycle - self.finish + self.end - 1)
+        return place is not None and place[2] == self.length - 1 and not self.fields["partial"]
 
-
-def _phases(config: EngineConfig) -> int:
-    return config.results // config.requant_lanes
+    def _inside(self, row: int, result: int, operation: int) -> bool:
+        """Whether the operation's pixel lies in the image."""
+        fields = self.fields
+        vectors = 1 if fields["mode"] == Mode.SEQUENTIAL else fields["vectors"]
+        ky, kx = divmod(operation // vectors, fields["kernel_width"])
+        image_row = fields["first_row"] + row % fields["output_rows"] * fields["stride_y"] + ky
+        column = fields["first_column"] + result * fields["stride_x"] + kx
+        return 0 <= image_row < fields["input_height"] and 0 <= column < fields["input_width"]
 
 
 def walk(fields: dict[str, int], config: EngineConfig, start: int) -> Walk:
-    """The command whose first operation is issued in cycle `start`, DENSE or SEQUENTIAL."""
-    results, pause = fields["output_width"], max(_phases(config), 2) - 1
-    length = row_cycles(fields, config).active // results
-    gaps = list(_gaps(fields, results))
-    starts = list(accumulate(gaps, lambda begin, gap: begin + length + max(gap, pause), initial=start))
-    held = sum(max(pause - gap, 0) for gap in gaps)
-    ends = [begin + length - 1 for begin in starts]
-    reads = frozenset(last + 1 + InOrder.ADDRESS for last in ends) if fields["residual"] else frozenset()
-    return Walk(fields, starts, length, results, ends[-1] + drain(config), held, reads)
+    """The command whose first operation is done in cycle `start`, DENSE or SEQUENTIAL."""
+    results, phases = fields["output_width"], config.lanes // config.requant_lanes
+    length, pause = row_cycles(fields, config).active // results, max(phases, 2) - 1
+    gaps = list(_gaps(fields))
+    row_length = results * (length + pause) - pause
+    rows = list(accumulate(gaps, lambda begin, gap: begin + row_length + max(gap, pause), initial=start))
+    held = (len(gaps) + 1) * (results - 1) * pause + sum(max(pause - gap, 0) for gap in gaps)
+    finish = rows[-1] + row_length - 1 + InOrder.WRITTEN + phases - 1
+    return Walk(fields, rows, results, length, pause, held, finish)
 
 
-def _gaps(fields: dict[str, int], results: int) -> Iterator[int]:
-    """Cycles between each result and the one before: none within a row; else to the next row's first slot and into
-    it, or into the next lane group."""
+def _gaps(fields: dict[str, int]) -> Iterator[int]:
+    """Cycles between the rows of a command: to the next row's first slot and into it, or into the next lane group."""
     rows = fields["output_rows"]
-    for number in range(1, rows * fields["groups"] * results):
-        row, column = divmod(number, results)
-        turn = 1 + fields["stride_y"] if row % rows else 1
-        yield 0 if column else turn
+    for row in range(1, rows * fields["groups"]):
+        yield 1 + fields["stride_y"] if row % rows else 1

@@ -93,7 +93,7 @@ def _in_order(compiled: CompiledNetwork, program: list[Command], memory: Memory)
     config, clock = compiled.config, Clock()
     finished, reads = Finished(clock), BeatReads(clock, memory, config.bus_bytes)
     compute = InOrderCompute(clock, config, finished)
-    mover = Mover(clock, config, memory, reads, finished, compute.accesses)
+    mover = Mover(clock, config, memory, reads, finished, compute)
 
     def free(unit: Unit) -> bool:
         return compute.free and mover.free if unit == Unit.END else compute.free if unit == Unit.COMPUTE else mover.free
