@@ -22,7 +22,7 @@ class Candidate:
     """An engine to try: its name and the fields of EngineConfig, legal or not."""
 
     name: str
-    fields: dict[str, int]
+    fields: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Point:
 def of_preset(name: str) -> Candidate:
     """The preset of this name."""
     fields = PRESETS[name].to_json()
-    return Candidate(name, {key: value for key, value in fields.items() if isinstance(value, int)})
+    return Candidate(name, {key: value for key, value in fields.items() if key != "name"})
 
 
 def grid(axes: Axes, guard_bits: int) -> list[Candidate]:
