@@ -66,6 +66,8 @@ MUTATIONS: tuple[Mutation, ...] = (
              "self.offset.eq(self.offset + c.input_pitch)", "conv_shift"),
     Mutation("vertical stride ignored", "rows.py", "self._image_row.eq(self._image_row + c.stride_y)",
              "self._image_row.eq(self._image_row + 1)", "chain"),
+    Mutation("row below the image read, fused layers too", "rows.py", "(current_row < c.input_height)",
+             "(current_row <= c.input_height)", "chain"),
     Mutation("rows not advanced by the stride", "rows.py",
              "self._slot.eq(Mux(c.stride_y == 2, self.plan.offset[2], self.plan.offset[1]))",
              "self._slot.eq(self.plan.offset[1])", "chain"),
