@@ -17,6 +17,7 @@ from compiler.cycle_units import Fetch, Load, Weights
 from compiler.encode import Command, decode
 from compiler.encoding import Unit
 from compiler.program import CompiledNetwork
+from compiler.traffic import Traffic
 from golden.network import ConvLayer
 
 ENDING = 4  # cycles from END being met to the interrupt
@@ -25,11 +26,12 @@ IN_ORDER_ENDING = 2  # the same, of an engine without queues
 
 @dataclass(frozen=True)
 class LayerEstimate:
-    """Cycles of one layer, by cause: those of rtl.interfaces.Cause, without "bus"; its multiply-accumulates."""
+    """Cycles of one layer, by cause: those of rtl.interfaces.Cause, without "bus"; its macs and traffic."""
 
     name: str
     macs: int
     causes: dict[str, int]
+    traffic: Traffic
 
     @property
     def cycles(self) -> int:
@@ -52,7 +54,9 @@ def estimate(compiled: CompiledNetwork, memory: Memory) -> Estimate:
     program = decode(compiled.program)
     found = _in_order(compiled, program, memory) if compiled.config.in_order else _overlapped(compiled, program, memory)
     layers = tuple(
-        LayerEstimate(layer.name, _macs(compiled, layer), found.layers.get(i, LayerCount()).causes)
+        LayerEstimate(
+            layer.name, _macs(compiled, layer), found.layers.get(i, LayerCount()).causes, compiled.traffic[i]
+        )
         for i, layer in enumerate(compiled.network.layers)
     )
     return Estimate(found.end, layers, 16 * found.read, 16 * found.written)

@@ -17,6 +17,7 @@ from compiler.planner import Planner
 from compiler.schedule import WAIT_FIELDS, Tokens, hoist
 from compiler.sizes import check_sizes
 from compiler.split import SplitPlan
+from compiler.traffic import Traffic, traffic
 from golden.errors import WesnpuError
 from golden.network import Network
 
@@ -29,7 +30,7 @@ class CompiledNetwork:
 
     image: bytes of the image region (weights, parameters, program); program_offset: first command in it.
     data_size: bytes of the data region; placements: tensors that lie there (input, outputs, whatever is not kept on
-    chip).
+    chip). traffic: bytes moved for each layer.
     traced: for every COMPUTE command that is not partial, in program order, what it writes. sections: layers that run
     together, by index.
     """
@@ -42,6 +43,7 @@ class CompiledNetwork:
     placements: dict[str, Placement]
     traced: tuple[Traced, ...]
     sections: tuple[range, ...]
+    traffic: tuple[Traffic, ...]
 
     @property
     def program(self) -> bytes:
@@ -103,7 +105,8 @@ def compile_network(
     _check_image(network, len(image))
     traced = tuple(item.trace for item in order if item.trace is not None)
     runs = tuple(section.layers for section in sections)
-    return CompiledNetwork(config, network, image, offset, data_size, placements, traced, runs)
+    moved = traffic(emitter.items, len(network.layers))
+    return CompiledNetwork(config, network, image, offset, data_size, placements, traced, runs, moved)
 
 
 def _check_data(network: Network, placements: dict[str, Placement], size: int) -> None:

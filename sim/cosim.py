@@ -14,6 +14,7 @@ import numpy as np
 
 from compiler.config import WORD_BYTES, EngineConfig, preset
 from compiler.program import CompiledNetwork, compile_network
+from compiler.traffic import Traffic
 from golden.errors import WesnpuError
 from golden.network import ConvLayer, Network
 from rtl.interfaces import Cause
@@ -30,12 +31,14 @@ MOST_LATENCY = 65535  # cycles that the bench's memory can wait
 
 @dataclass(frozen=True)
 class LayerCycles:
-    """Cycles of one layer in one image, by their cause (rtl.interfaces.Cause), and its multiply-accumulates."""
+    """Cycles of one layer in one image, by their cause (rtl.interfaces.Cause), its multiply-accumulates, and what its
+    commands move."""
 
     name: str
     cycles: int
     macs: int
     causes: dict[str, int]
+    traffic: Traffic
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def cosim(
         tensors_compared=sum(run.tensors for run in runs),
         values_compared=sum(run.values for run in runs),
         mismatches=[f"image {number}: {run.mismatch}" for number, run in enumerate(runs) if run.mismatch],
-        layers=_layers(network, first.causes),
+        layers=_layers(compiled, first.causes),
         cycles_per_image=[run.cycles for run in runs if run.cycles],
         simulated_cycles_per_second=workers * float(np.mean([run.rate for run in runs])),
         read_bytes=WORD_BYTES * first.counters.get("read_beats", 0),
@@ -192,10 +195,12 @@ def _run_image(
     return run
 
 
-def _layers(network: Network, causes: list[list[int]]) -> list[LayerCycles]:
+def _layers(compiled: CompiledNetwork, causes: list[list[int]]) -> list[LayerCycles]:
+    network = compiled.network
     return [
         LayerCycles(
-            layer.name, sum(counts), layer_macs(network, layer), {cause.name.lower(): counts[cause] for cause in Cause}
+            layer.name, sum(counts), layer_macs(network, layer),
+            {cause.name.lower(): counts[cause] for cause in Cause}, moved,
         )
-        for layer, counts in zip(network.layers, causes, strict=False)
+        for layer, counts, moved in zip(network.layers, causes, compiled.traffic, strict=False)
     ]

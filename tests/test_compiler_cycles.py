@@ -45,7 +45,8 @@ def check(network: Network, config: EngineConfig) -> None:
     shape = network.tensors[network.input].shape
     image = np.random.default_rng(5).integers(-128, 128, (1, *shape)).astype(np.int8)
     measured = cosim(network, image, config)
-    predicted = estimate(compile_network(network, config), Memory())
+    compiled = compile_network(network, config)
+    predicted = estimate(compiled, Memory())
     assert measured.mismatches == []
     assert len(predicted.layers) == len(measured.layers) > 0
     for model, real in zip(predicted.layers, measured.layers, strict=True):
@@ -56,7 +57,11 @@ def check(network: Network, config: EngineConfig) -> None:
         if not config.in_order:  # whose counters tell no other cause
             check_causes(model.causes, real.causes)
     if config.counters:
-        assert predicted.written_bytes == measured.written_bytes
+        written = sum(layer.traffic.written for layer in measured.layers)
+        assert predicted.written_bytes == measured.written_bytes == written
+        if not config.in_order:  # which reads commands again
+            fetched = measured.read_bytes - sum(layer.traffic.read for layer in measured.layers)
+            assert 0 <= fetched - len(compiled.program) <= FETCHED_AHEAD
         assert abs(predicted.read_bytes - measured.read_bytes) <= FETCHED_AHEAD
     total = sum(layer.cycles for layer in predicted.layers)
     assert predicted.cycles == total

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from compiler.config import PRESETS
+from compiler.traffic import Traffic
 from golden.network import Network
 from golden.run import run
 from quant.images import Images
-from wesnpu import cosim_report, demo, report, report_data
+from wesnpu import demo, report, report_data
 
 COUNT = 40
 
@@ -23,6 +24,7 @@ class Layer:
     cycles: int
     macs: int
     causes: dict[str, int]
+    traffic: Traffic = Traffic(1000, 500)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def test_the_report_data_are_those_of_the_run(arranged: list[str]) -> None:
     assert demo.main(["--images", "2", "--config", "large", "--seed", "9"]) == 0
     data = report_data.load(report.FOLDER / "data.json")
     assert (report.FOLDER / "index.html").read_text() == report.render(data)
+    assert {(row.read_bytes, row.written_bytes) for row in data.layers} == {(1000, 500)}
     assert data.utilization == 30.0 and data.engine is not None and data.comparison is not None
     assert data.engine.macs_per_cycle == PRESETS["large"].macs_per_cycle
     assert (data.comparison.images, data.comparison.seed) == (2, 9)
@@ -92,11 +95,3 @@ def test_calibration_images_are_none_of_the_evaluated() -> None:
     with np.load(demo.DATA, allow_pickle=False) as data:
         evaluated = {image.tobytes() for image in data["images"]}
         assert not [image for image in data["calibration"] if image.tobytes() in evaluated]
-
-
-def test_operand_bytes_of_the_first_layer() -> None:
-    imported = demo.import_onnx(demo.NETWORK)
-    with np.load(demo.DATA, allow_pickle=False) as data:
-        network = demo.quantize(imported, data["calibration"][:2], preprocessing=demo.PREPROCESSING)
-    # input, output, 3x3 weights, biases, 4-bit shifts
-    assert cosim_report.operand_bytes(network, network.layers[0]) == 784 + 16 * 784 + 16 * 9 + 16 * 4 + 8

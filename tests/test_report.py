@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from golden.errors import WesnpuError
-from wesnpu import report, report_data
+from wesnpu import plots, report, report_data
 from wesnpu.report_data import Accuracy, Comparison, Engine, LayerRun, ReportData, Shifts
 
 LAYERS = (
-    LayerRun("first", 1000, 128_000, 4000, {"active": 600, "waiting for weights": 400}),
-    LayerRun("a < b", 500, 64_000, 9000, {"active": 500, "waiting for weights": 0}),
+    LayerRun("first", 1000, 128_000, 4000, 800, {"active": 600, "waiting for weights": 400}),
+    LayerRun("a < b", 500, 64_000, 3000, 9000, {"active": 500, "waiting for weights": 0}),
 )
 DATA = ReportData(
     network="tiny",
     command="make demo",
     accuracy=(Accuracy("float", 180, 200, 200), Accuracy("WES", 179, 198, 200)),
     shifts=(Shifts("first", (3, 1) + (0,) * 14),),
-    engine=Engine("large", 256, 32),
+    engine=Engine("large", 256, 16.0),
     comparison=Comparison(2, 6, 12_345, (), 7, (1500, 1500), 650_000.5),
     layers=LAYERS,
 )
@@ -79,6 +79,12 @@ def test_data_that_do_not_fit_are_refused(change, naming: str, tmp_path: Path) -
 def test_utilization_is_macs_over_the_array() -> None:
     assert DATA.utilization == 100 * 192_000 / (1500 * 256)
     assert replace(DATA, engine=None).utilization is None
+
+
+def test_the_roofline_counts_the_busier_way() -> None:
+    assert [row.intensity for row in LAYERS] == [128_000 / 4000, 64_000 / 9000]
+    assert "256 MAC, 16 byte" in plots.roofline(LAYERS, Engine("large", 256, 16.0))
+    assert "256 MAC, 0.5 byte" in plots.roofline(LAYERS, Engine("large", 256, 0.5))
 
 
 def test_page_holds_the_figures() -> None:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from compiler.config import EngineConfig
-from golden.network import ConvLayer, Network
+from golden.network import Network
 from golden.requantize import ShiftScaler
 from wesnpu import report_data
 from wesnpu.commands.inspect import shift_counts
@@ -31,9 +29,9 @@ def report_of(
         command=command,
         accuracy=accuracy,
         shifts=tuple(shifts(network)),
-        engine=report_data.Engine(config.name, config.macs_per_cycle, 2 * config.bus_bytes),
+        engine=report_data.Engine(config.name, config.macs_per_cycle, float(config.bus_bytes)),
         comparison=comparison(result, images, seed),
-        layers=layer_runs(network, result),
+        layers=layer_runs(result),
     )
 
 
@@ -57,16 +55,11 @@ def shifts(network: Network) -> Iterable[report_data.Shifts]:
             yield report_data.Shifts(layer.name, shift_counts(layer.requantizer.shift))
 
 
-def layer_runs(network: Network, result: "CosimResult") -> tuple[report_data.LayerRun, ...]:
-    """Cycles and their causes per layer, with the bytes of the layer's operands."""
-    size = {layer.name: operand_bytes(network, layer) for layer in network.layers}
+def layer_runs(result: "CosimResult") -> tuple[report_data.LayerRun, ...]:
+    """Cycles and their causes per layer, with the bytes that its commands move."""
     return tuple(
-        report_data.LayerRun(run.name, run.cycles, run.macs, size[run.name], dict(run.causes)) for run in result.layers
+        report_data.LayerRun(
+            run.name, run.cycles, run.macs, run.traffic.read, run.traffic.written, dict(run.causes)
+        )
+        for run in result.layers
     )
-
-
-def operand_bytes(network: Network, layer: ConvLayer) -> int:
-    """Bytes of input, residual, weights, biases, shifts (4 bits each) and output, once each."""
-    names = [layer.input, layer.output, *([layer.residual.tensor] if layer.residual else [])]
-    activations = sum(int(np.prod(network.tensors[name].shape)) for name in names)
-    return activations + layer.weight.size + 4 * layer.bias.size + (layer.bias.size + 1) // 2

@@ -107,21 +107,21 @@ def utilization(rows: Sequence[LayerRun], engine: Engine) -> str:
 
 
 def roofline(rows: Sequence[LayerRun], engine: Engine) -> str:
-    """MAC per cycle of each layer, numbered from 1, against MAC per byte of its operands, under the two roofs."""
-    intensity = np.array([row.macs / row.operand_bytes for row in rows])
+    """MAC per cycle of each layer, numbered from 1, against MAC per byte on its busier way, under the two roofs."""
+    intensity = np.array([row.intensity for row in rows])
     reached = np.array([row.macs / max(row.cycles, 1) for row in rows])
     bend = engine.macs_per_cycle / engine.bytes_per_cycle
     span = np.geomspace(intensity.min() / 2, max(4 * bend, 2 * intensity.max()), 200)
     sink: list[str] = []
     with _canvas("roofline", 7.0, sink) as axes:
         roof = np.minimum(span * engine.bytes_per_cycle, engine.macs_per_cycle)
-        axes.loglog(span, roof, color=COLOURS[2], label=f"{engine.macs_per_cycle} MAC, {engine.bytes_per_cycle} byte")
+        axes.loglog(span, roof, color=COLOURS[2], label=f"{engine.macs_per_cycle} MAC, {engine.bytes_per_cycle:g} byte")
         axes.loglog(intensity, reached, "o", color=COLOURS[0], alpha=0.7, markersize=5)
-        axes.set(xlabel="MAC per byte of input, weights and output", ylabel="MAC per cycle")
+        axes.set(xlabel="MAC per byte read, or written where that is more", ylabel="MAC per cycle")
         axes.set(xlim=span[[0, -1]], ylim=(reached.min() / 2, 3 * engine.macs_per_cycle))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.legend(frameon=False, loc="lower right", title="roof per cycle")
+        axes.legend(frameon=False, loc="lower right", title="roof per cycle, bytes each way")
         _number_points(axes, intensity, reached)
     return sink[0]
 

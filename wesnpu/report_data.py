@@ -47,24 +47,30 @@ class Shifts:
 
 @dataclass(frozen=True)
 class LayerRun:
-    """One layer on the engine. macs: of the layer, padding included; operand_bytes: input, residual, weights and
-    output once each; causes: cycles by their one cause, adding up to `cycles`.
+    """One layer on the engine. macs: of the layer, padding included; read_bytes, written_bytes: what its commands move
+    to and from external memory; causes: cycles by their one cause, adding up to `cycles`.
     """
 
     name: str
     cycles: int
     macs: int
-    operand_bytes: int
+    read_bytes: int
+    written_bytes: int
     causes: dict[str, int]
+
+    @property
+    def intensity(self) -> float:
+        """Multiply-accumulates per byte on the busier way, reads or writes."""
+        return self.macs / max(self.read_bytes, self.written_bytes, 1)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The simulated engine: preset, multiply-accumulates and external bytes per cycle at best."""
+    """The engine: preset, multiply-accumulates per cycle, and external bytes per cycle each way, reads and writes."""
 
     config: str
     macs_per_cycle: int
-    bytes_per_cycle: int
+    bytes_per_cycle: float
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from compiler.program import compile_network
 from golden.errors import WesnpuError
 from golden.file import load_network
 from golden.files import check_output, write_whole
-from golden.network import Network
 from wesnpu import console, options
 from wesnpu.report_data import Engine, LayerRun
 
@@ -47,7 +46,7 @@ def estimate(
     found = predict(compile_network(quantized, engine, fuse=fuse), memory)
     show(found, engine, mhz)
     if output is not None:
-        write_whole(output, roofline(quantized, found, engine, memory).encode())
+        write_whole(output, roofline(found, engine, memory).encode())
         console.say(f"roofline: {output}")
 
 
@@ -91,14 +90,13 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / max(whole, 1):.1f} %"
 
 
-def roofline(network: Network, found: Estimate, engine: EngineConfig, memory: Memory) -> str:
+def roofline(found: Estimate, engine: EngineConfig, memory: Memory) -> str:
     """The roofline of the predicted layers as an SVG document."""
     from wesnpu import plots
-    from wesnpu.cosim_report import operand_bytes
 
     runs = [
-        LayerRun(model.name, model.cycles, model.macs, operand_bytes(network, layer), model.causes)
-        for model, layer in zip(found.layers, network.layers, strict=True)
+        LayerRun(layer.name, layer.cycles, layer.macs, layer.traffic.read, layer.traffic.written, layer.causes)
+        for layer in found.layers
     ]
-    each_way = int(min(memory.read_bytes, engine.bus_bytes) + min(memory.write_bytes, engine.bus_bytes))
-    return plots.roofline(runs, Engine(engine.name, engine.macs_per_cycle, max(each_way, 1)))
+    each_way = min(memory.read_bytes, memory.write_bytes, engine.bus_bytes)
+    return plots.roofline(runs, Engine(engine.name, engine.macs_per_cycle, each_way))
