@@ -84,8 +84,9 @@ def test_tables_hold_every_row():
     read = list(csv.DictReader(io.StringIO(table.csv_text([("made", found)]))))
     assert [line["recipe"] for line in read] == ["wes", "layerwise", ORT_CHANNEL]
     assert float(read[0]["top1_median"]) == 89 and read[1]["refused"] == "layer x: no" and not read[1]["top1_median"]
-    text = document([Section(made, 90.0, found, Duration(9, 3, 90.0))], [("plot.svg", "A plot")])
+    text = document([Section(made, 90.0, found, Duration(9, 3, 90.0), [Method("auto", 4)])], [("plot.svg", "A plot")])
     assert "`layerwise W4A8` is refused: layer x: no" in text and "2 of 3 rows have fewer than 3 draws" in text
+    assert "Not measured yet: `auto W4A8`." in text
     assert "`ort-channel` ran k." in text and "All 9 results: 1.5 minutes of one processor, from 3 of them." in text
     assert "### W4A8" in text and "![A plot](plot.svg)" in text and "A note." in text
 

@@ -111,8 +111,9 @@ def sections(comparison: Comparison) -> list[Section]:
     found = []
     for index, subject in enumerate(comparison.subjects):
         methods = plan.methods(subject.kind)
-        time = duration(comparison, index, methods)
-        found.append(Section(subject, float_top1(comparison, index), rows(comparison, index, methods), time))
+        own, time = rows(comparison, index, methods), duration(comparison, index, methods)
+        missing = sorted(set(methods) - {row.method for row in own}, key=methods.index)
+        found.append(Section(subject, float_top1(comparison, index), own, time, missing))
     return [section for section in found if section.rows]
 
 

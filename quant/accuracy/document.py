@@ -6,6 +6,7 @@ from itertools import groupby
 
 from quant.accuracy import bars, plan, table
 from quant.accuracy.duration import Duration
+from quant.accuracy.method import Method
 from quant.accuracy.subject import Subject
 from quant.accuracy.summary import Row
 
@@ -35,12 +36,15 @@ SQNR of every layer's output in the first draw: [accuracy_layers.csv](accuracy_l
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """What the document says of one network: top1 of float in percent or None, its rows, how long they take."""
+    """What the document says of one network: top1 of float in percent or None, its rows, how long they take, and the
+    methods that have no result yet.
+    """
 
     subject: Subject
     top1: float | None
     rows: Sequence[Row]
     duration: Duration | None = None
+    missing: Sequence[Method] = ()
 
 
 def document(sections: Sequence[Section], plots: Sequence[tuple[str, str]]) -> str:
@@ -53,7 +57,7 @@ def document(sections: Sequence[Section], plots: Sequence[tuple[str, str]]) -> s
             parts.append(f"### {bits}\n\n{table.markdown(list(group), section.top1)}")
         parts += kernels(section.rows)
         parts += time_taken(section.duration)
-        parts += unfinished(section.subject, section.rows)
+        parts += unfinished(section)
         parts += refusals(section.rows)
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -91,10 +95,13 @@ def time_taken(found: Duration | None) -> list[str]:
     return [f"All {found.results} results: {minutes}{'' if whole else f', from {found.timed} of them'}."]
 
 
-def unfinished(subject: Subject, rows: Sequence[Row]) -> list[str]:
-    """One line that counts rows with fewer draws than there are."""
-    few = [row for row in rows if not row.refused and row.draws < len(subject.draws)]
-    return [f"{len(few)} of {len(rows)} rows have fewer than {len(subject.draws)} draws."] if few else []
+def unfinished(section: Section) -> list[str]:
+    """One line that counts rows with fewer draws than there are, one that names methods without a row."""
+    draws, rows = len(section.subject.draws), section.rows
+    few = [row for row in rows if not row.refused and row.draws < draws]
+    lines = [f"{len(few)} of {len(rows)} rows have fewer than {draws} draws."] if few else []
+    names = ", ".join(f"`{method}`" for method in section.missing)
+    return lines + ([f"Not measured yet: {names}."] if names else [])
 
 
 def refusals(rows: Sequence[Row]) -> list[str]:
