@@ -9,12 +9,15 @@ NAMES = {
 }
 
 
-def bound(causes: Mapping[str, int]) -> str:
-    """The resource that the layer spends most of its cycles on, a value of NAMES; of equals the first there.
+def shares(causes: Mapping[str, int]) -> dict[str, int]:
+    """Cycles by resource, a value of NAMES; all waiting for reads has the name of the longer wait."""
+    found = {name: causes.get(cause, 0) for cause, name in NAMES.items()}
+    read = NAMES[max(READS[1:], key=lambda cause: causes.get(cause, 0))]
+    reads = sum(causes.get(cause, 0) for cause in READS)
+    return found | {NAMES[cause]: 0 for cause in READS[1:]} | {read: reads}
 
-    Waiting for WEIGHTS and for LOAD commands counts together, and then has the name of the longer wait.
-    """
-    shares = {cause: causes.get(cause, 0) for cause in NAMES}
-    read = max(READS[1:], key=lambda cause: shares[cause])
-    shares = shares | dict.fromkeys(READS[1:], 0) | {read: sum(causes.get(cause, 0) for cause in READS)}
-    return NAMES[max(NAMES, key=lambda cause: shares[cause])]
+
+def bound(causes: Mapping[str, int]) -> str:
+    """The resource that the layer spends most of its cycles on, a value of NAMES; of equals the first there."""
+    found = shares(causes)
+    return max(found, key=lambda name: found[name])

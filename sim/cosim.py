@@ -44,8 +44,8 @@ class LayerCycles:
 @dataclass(frozen=True)
 class CosimResult:
     """What was compared. tensors_compared: those with every position compared; layers, read_bytes and written_bytes (by
-    the engine's counters): of the first image without a mismatch; cycles_per_image: from start to interrupt, of the
-    images without a mismatch.
+    the engine's counters, 0 where it has none): of the first image without a mismatch; cycles_per_image: from start to
+    interrupt, of the images without a mismatch.
 
     simulated_cycles_per_second: of all processes together, while they simulated.
     """

@@ -53,7 +53,10 @@ def test_roofline_is_an_svg_document(tmp_path: Path, network: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--config", "huge"), ("--mhz", 0), ("--bandwidth", 0), ("--latency", -1), ("--outstanding", 0)],
+    [
+        ("--config", "huge"), ("--mhz", 0), ("--bandwidth", 0), ("--latency", -1), ("--outstanding", 0),
+        ("--output", "x.png"),
+    ],
 )
 def test_refusals_name_the_option(network: Path, option: str, value: object) -> None:
     shown = run("estimate", network, option, value)

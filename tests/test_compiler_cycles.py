@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compiler.bound import READS, bound
+from compiler.bound import READS, bound, shares
 from compiler.config import EngineConfig, preset
 from compiler.cycles import Memory, estimate
 from compiler.program import compile_network
@@ -32,12 +32,14 @@ def fashion(name: str, guard_bits: int = 7) -> Network:
 
 
 def check_causes(model: dict[str, int], real: dict[str, int]) -> None:
-    """What bounds a layer is the same, and every other cause within 2 % of the layer's cycles or 64."""
-    assert (bound(model) == bound(real)) or {bound(model), bound(real)} == {"LOAD", "WEIGHTS"}, (model, real)
+    """Every cause within 2 % of the layer's cycles or 64; in RTL none is longer than the bound by more."""
+    allowed, found = max(64, 0.02 * sum(real.values())), shares(real)
     reads = [sum(causes.get(cause, 0) for cause in READS) for causes in (model, real)]
     others = [(model.get(cause, 0), real[cause]) for cause in ("program", "requantizer", "store")]
     for one, other in (reads, *others):
-        assert abs(one - other) <= max(64, 0.02 * sum(real.values())), (model, real)
+        assert abs(one - other) <= allowed, (model, real)
+    named = reads[1] if bound(model) in ("LOAD", "WEIGHTS") else found[bound(model)]
+    assert named >= max(found.values()) - allowed, (model, real)
 
 
 def check(network: Network, config: EngineConfig) -> None:

@@ -41,13 +41,13 @@ def _costs(axes: Axes, points: Sequence[Point], mhz: float, cost: Callable[[Poin
         axes.step(list(map(cost, best)), [p.images_per_second(mhz) for p in best], where="post", color=colour, lw=1)
         for point in best if bandwidth == bandwidths[-1] else ():
             at = cost(point), point.images_per_second(mhz)
-            axes.annotate(point.candidate.name, at, fontsize=7, xytext=(-4, 6), textcoords="offset points", ha="right")
+            axes.annotate(point.candidate.name, at, fontsize=7, xytext=(0, 7), textcoords="offset points", ha="center")
     axes.set(xlabel=name, ylabel=f"images/s at {mhz:g} MHz")
     axes.set_yscale("log", base=2)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.margins(x=0.12, y=0.15)
     if possible:
-        axes.legend(frameon=False, loc="lower right", title="memory, each way")
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1), title="memory, each way")
 
 
 def best_by_cost(points: Sequence[Point], cost: Callable[[Point], float]) -> list[Point]:

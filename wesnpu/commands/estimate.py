@@ -41,6 +41,8 @@ def estimate(
     check_mhz(mhz)
     if output is not None:
         check_output(output, network)
+        if output.suffix.lower() != ".svg":
+            raise WesnpuError(f"--output is {output}: its name must end with .svg")
     engine, quantized = PRESETS[config], load_network(network)
     memory = memory_of(float(engine.bus_bytes) if bandwidth is None else bandwidth, latency, outstanding)
     found = predict(compile_network(quantized, engine, fuse=fuse), memory)
