@@ -85,8 +85,8 @@ MUTATIONS: tuple[Mutation, ...] = (
              "tiled"),
     Mutation("store announces a beat too few", "store.py", "stage.length.eq(length)", "stage.length.eq(length - 1)",
              "pointwise"),
-    Mutation("store does not wait for the response", "store.py", "self.finished.eq(answered & tag.command_last)",
-             "self.finished.eq(burst_complete & stage.tag.command_last)", "programs"),
+    Mutation("store does not wait for the response", "store.py", "self._answers(m, tags)", "self._answers(m, tags);"
+             " m.d.comb += self.finished.eq(burst_complete & stage.tag.command_last)", "programs"),
     Mutation("weights end a beat early", "weights.py", "last = done_units + 1 == job.length",
              "last = done_units + 2 >= job.length", "conv_shift"),
     Mutation("parameter rows not advanced", "weights.py", "self.parameter_row.eq(job.row + row)",
