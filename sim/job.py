@@ -60,7 +60,14 @@ class Manners:
 
 
 def manners(name: str, seed: int) -> Manners:
-    """The stall pattern called `name`: none, alternating, random, runs, or mixed (drawn per channel from `seed`)."""
+    """The stall pattern called `name`: none, alternating, random, runs, mixed (drawn per channel from `seed`).
+
+    half: a memory of half the bus width, whose data go every other cycle.
+    """
+    if name == "half":
+        data = {Channel.R, Channel.W}
+        pattern = tuple(Stall.ALTERNATING if channel in data else Stall.NONE for channel in list(Channel)[1:])
+        return Manners(stalls=pattern, seed=seed)
     if name != "mixed":
         return Manners(stalls=(Stall[name.upper()],) * 5, seed=seed)
     draw = np.random.default_rng([seed, 0x5741])
