@@ -61,7 +61,7 @@ EDGES: dict[str, tuple[tuple[int, int, int], Shape]] = {
 }
 
 
-RESIDUAL_ROW = "residual_row"
+RESIDUAL_ROW, RESIDUAL_BLOCKS = "residual_row", "residual_blocks"
 EVERY_KERNEL, KERNEL_MAX = "every_kernel", 11
 LAST_TILE = "tiles_last_of_one_row"  # its height follows from the engine
 
@@ -112,6 +112,15 @@ def _residual_row(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]
     return network, rng.integers(-128, 128, network.tensors["x"].shape).astype(np.int8)
 
 
+def _residual_blocks(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
+    """Residual operands of three channel blocks, which plain programs (seed mod 4 = 3) place 64 or more words apart."""
+    rng = np.random.default_rng([seed, 3])
+    builder = Builder(rng, config.guard_bits, 40, 8, 8 + seed // 4 % 4)
+    builder.add(Shape(kernel=(1, 1), stride=(1, 1), padding=(0,) * 4, channels=40), residual=builder.last)
+    network = builder.network(f"{RESIDUAL_BLOCKS}_{seed}")
+    return network, rng.integers(-128, 128, network.tensors["x"].shape).astype(np.int8)
+
+
 def _every_kernel(seed: int, config: EngineConfig) -> tuple[Network, np.ndarray]:
     """Kernels of 1 x 11, 2 x 10, ... 11 x 1, dense and depthwise in turn, all on the same image."""
     rng = np.random.default_rng([seed, 2])
@@ -139,5 +148,6 @@ def edge_names(only: str = "") -> Iterator[str]:
 
 # Shapes that follow from the engine or the seed.
 MADE: dict[str, Callable[[int, EngineConfig], tuple[Network, np.ndarray]]] = {
-    LAST_TILE: _last_tile, RESIDUAL_ROW: _residual_row, EVERY_KERNEL: _every_kernel, "residual_ties": ties,
+    LAST_TILE: _last_tile, RESIDUAL_ROW: _residual_row, RESIDUAL_BLOCKS: _residual_blocks,
+    EVERY_KERNEL: _every_kernel, "residual_ties": ties,
 }

@@ -1,6 +1,6 @@
 """The simulation tests that every mutant meets: (kind, seed) of sim.cases, and whole cases at the end."""
 
-from sim.edges import EDGES, RESIDUAL_ROW
+from sim.edges import EDGES, RESIDUAL_BLOCKS, RESIDUAL_ROW
 from sim.layers import KINDS
 from sim.repeating import REPEATING
 
@@ -8,7 +8,8 @@ FIRST = tuple(("chain", seed) for seed in range(2))
 SEEDS = 5  # of every kind
 LARGE = ("tall_column", "channels_250", "tiles_depthwise_stride", "tiles_dense", "tiles_of_5", "tiles_of_5_depthwise",
          "tallest")
-MANY = (("residual", range(SEEDS, 16)), (RESIDUAL_ROW, range(8)), ("residual_ties", range(2)))
+MANY = (("residual", range(SEEDS, 16)), (RESIDUAL_ROW, range(8)), (RESIDUAL_BLOCKS, range(3, 16, 4)),
+        ("residual_ties", range(2)))
 LAST = (("chain", 2), *((name, 0) for name in REPEATING))
 WHOLE_CASES = ("programs", "errors")
 
