@@ -15,7 +15,7 @@ from golden.network import Network
 from sim.layers import Builder, Shape
 from sim.plain_program import PlainProgram, plain_program
 
-SLOTS = 8
+SLOTS, RING_WIDTH = 8, 7
 BLOCKS_MAX = 4095  # a tensor has at most 65535 channels
 NONE = (0, 0, 0, 0)
 
@@ -57,10 +57,14 @@ def _tall(rng: np.random.Generator, config: EngineConfig) -> Repeating:
     return Repeating(network, np.ascontiguousarray(image), plain_program(network, config, slots=SLOTS))
 
 
-def _rings(rng: np.random.Generator, config: EngineConfig) -> Repeating:
-    """Rows of 7 pixels through rings of about half the scratchpad, with the input as residual operand."""
-    rows, width = 200, 7
-    slots = config.scratchpad_words // (2 * config.pixels * (-(-width // config.pixels) | 1))
+def _long_rings(rng: np.random.Generator, config: EngineConfig) -> Repeating:
+    """Rings of about half the scratchpad, whose extent has nearly all bits set."""
+    return _rings(rng, config, config.scratchpad_words // (2 * config.pixels * (-(-RING_WIDTH // config.pixels) | 1)))
+
+
+def _rings(rng: np.random.Generator, config: EngineConfig, slots: int) -> Repeating:
+    """Rows of 7 pixels through rings of `slots` rows, with the input as residual operand."""
+    rows, width = 200, RING_WIDTH
     builder = Builder(rng, config.guard_bits, 16, rows, width)
     source = builder.last
     shape = Shape(kernel=(1, 1), stride=(1, 1), padding=NONE, channels=16)
@@ -111,7 +115,8 @@ def _long_kernel(rng: np.random.Generator, config: EngineConfig, *, upright: boo
 
 REPEATING: dict[str, Callable[[np.random.Generator, EngineConfig], Repeating]] = {
     "repeating_rows": _tall,
-    "repeating_rings": _rings,
+    "repeating_rings": _long_rings,
+    "repeating_short_rings": lambda rng, config: _rings(rng, config, SLOTS),
     "repeating_wide": _wide,
     "repeating_inputs": _deep,
     "repeating_groups": _many_groups,
