@@ -1,6 +1,9 @@
 """``make accuracy`` on few rows and images: it writes what it says, goes on where it was, and judges the statements."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +114,19 @@ def test_the_whole_is_written_to_docs_and_a_part_to_the_build_folder() -> None:
 
     assert accuracy.folder([Kind(kind) for kind in plan.ROWS]) == accuracy.DOCS  # type: ignore[misc]
     assert accuracy.folder([Kind(plan.FASHION)]) == accuracy.STATE  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("module", ["wesnpu.accuracy", "wesnpu.__main__", "wesnpu.demo"])
+def test_commands_take_one_thread_before_numpy_is_imported_so_that_two_runs_are_the_same(module: str) -> None:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    code = (
+        "import os, importlib.abc, sys\n"
+        "class Watch(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == 'numpy': print([os.environ.get(v) for v in {names}])\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        f"import {module}\n"
+    )
+    found = subprocess.run([sys.executable, "-B", "-c", code], env=environment, capture_output=True, text=True)
+    assert found.stdout == "['1', '1']\n", found.stderr

@@ -1,11 +1,6 @@
 """``wesnpu`` and ``python -m wesnpu``."""
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # before NumPy is imported: small machines are slower with more
-
-from wesnpu.app import app  # noqa: E402
+from wesnpu.app import app
 
 
 def main() -> None:
