@@ -120,7 +120,7 @@ async def _without_effect(session: Session, seed: int) -> None:
     prepared = simple(session, seed)
     program = plain_program(prepared.network, session.config)
     fields = {"residual_zero_point": -77, "residual_base": 3, "residual_pitch": 1}
-    for layer, multiplier in ((0x5555, 0x8000), (0xAAAA, 0x7FFF)):
+    for layer, multiplier in ((0x5555, 0x8000), (0xAAAA, 0x7FFF), (0x1234, 0xFFFF)):
         job, _ = changed(prepared, program, Unit.COMPUTE, layer=layer, residual_multiplier=multiplier, **fields)
         outcome = await session.driver.run_to_end(job)
         data = slice(prepared.job.data[0] - prepared.job.base, sum(prepared.job.data) - prepared.job.base)

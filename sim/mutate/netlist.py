@@ -14,16 +14,16 @@ from golden.errors import WesnpuError
 from rtl.check_verilog import RUN_YOSYS
 from sim import build as simulator
 from sim.build import BENCH_SOURCES, CACHE, Build, bench_configuration, build_sources, engine_verilog, locked
-from sim.mutate.void import Cell, is_void, read_cells
+from sim.mutate.void import Netlist, is_void
 
-# By pixels. Small memories and tiles, yet every unit; with 2 pixels results are requantized in two turns.
+# By pixels. Small memories and tiles, yet every unit; results are requantized in 2 turns with 2 pixels, in 4 with 1.
 CONFIGS = {
     2: EngineConfig(
         name="mutant", pixels=2, lanes=4, taps=4, requant_lanes=4, scratchpad_words=1024, weight_rows=128,
         parameter_rows=32, window_kernel=3, bus_bytes=8, guard_bits=7, queue_units=8,
     ),
     1: EngineConfig(
-        name="mutant1", pixels=1, lanes=4, taps=8, requant_lanes=4, scratchpad_words=1024, weight_rows=64,
+        name="mutant1", pixels=1, lanes=4, taps=8, requant_lanes=1, scratchpad_words=1024, weight_rows=64,
         parameter_rows=32, window_kernel=5, bus_bytes=16, guard_bits=5, queue_units=8,
     ),
 }
@@ -78,11 +78,14 @@ class Mutant:
         clock = self.option("port").lower() in ("clk", "rd_clk", "wr_clk") or self.option("wire") == "clk"
         return clock or self.option("cell").startswith("$meminit")
 
-    def is_void(self, cells: dict[tuple[str, str], Cell]) -> bool:
-        """Whether its cell computes the same with it (sim.mutate.void)."""
-        cell = cells.get((self.option("module"), self.option("cell")))
-        control = int(self.option("ctrlbit") or 0)
-        return cell is not None and is_void(cell, self.option("mode"), self.option("port"), control)
+    def is_void(self, netlist: Netlist) -> bool:
+        """Whether nothing can come of it (sim.mutate.void)."""
+        module, cell, mode, port = (self.option(name) for name in ("module", "cell", "mode", "port"))
+        bit, control = int(self.option("portbit")), int(self.option("ctrlbit") or 0)
+        found = netlist.cell(module, cell)
+        if found is None:
+            return False
+        return is_void(found, mode, port, control) or netlist.is_idle(module, cell, mode, port, bit)
 
 
 def _yosys(folder: Path, script: str) -> None:
@@ -101,8 +104,8 @@ def draw(folder: Path, verilog: str, count: int, seed: int) -> list[Mutant]:
         f"select -set path {' '.join(COMPUTE_PATH)}\nmutate -list {count + SPARE} -seed {seed} -o list.txt @path\n"
     ))
     drawn = [Mutant(0, line) for line in (folder / "list.txt").read_text().splitlines() if line.startswith("mutate ")]
-    cells = read_cells((folder / "base.il").read_text())
-    kept = [one.command for one in drawn if not one.is_static and not one.is_void(cells)][:count]
+    netlist = Netlist((folder / "base.il").read_text())
+    kept = [one.command for one in drawn if not one.is_static and not one.is_void(netlist)][:count]
     if len(kept) < count:
         raise WesnpuError(f"--count = {count}: yosys drew only {len(kept)} mutants")
     return [Mutant(selector, command) for selector, command in enumerate(kept, 1)]
@@ -120,7 +123,7 @@ def plant(folder: Path, mutants: list[Mutant]) -> Path:
 def mutant_build(config: EngineConfig, count: int, seed: int) -> tuple[list[Mutant], Build]:
     """The mutants and the one simulator that holds them all; both cached by content."""
     verilog = engine_verilog(config).read_text()
-    drawing = Path(__file__).read_text() + Path(inspect.getfile(Cell)).read_text()
+    drawing = Path(__file__).read_text() + Path(inspect.getfile(Netlist)).read_text()
     text = f"{drawing}{verilog}{simulator.tool_versions()}{count} {seed}"
     folder = CACHE / f"mutants-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     kept = folder / "mutants.json"
