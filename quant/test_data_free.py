@@ -5,9 +5,10 @@ import pytest
 
 from quant import fashion
 from quant.evaluate import compare_scores, scores
+from quant.graph import Conv
+from quant.graph_run import run_graph
 from quant.images import Images
-from quant.normal_moments import moments_before_clamp
-from quant.passes.data_free_ranges import SIGMAS, data_free_ranges
+from quant.passes.data_free_ranges import data_free_ranges
 from quant.recipe import make_plan, quantize
 from quant.sample_graphs import real_images, residual_network
 
@@ -17,13 +18,20 @@ def test_ranges_follow_from_the_statistics_and_hold_nearly_all_values(name):
     plan = make_plan(fashion.imported(name), fashion.data().calibration[:16], recipe="wes+dfq+free",
                      preprocessing=fashion.PREPROCESSING)  # fmt: skip
     data_free_ranges(plan)
-    moments = moments_before_clamp(plan.graph)
+    ranges = plan.statistics.ranges
+    images = Images(fashion.data().images[:16], fashion.SHAPE, fashion.PREPROCESSING)
+    values, normed = run_graph(plan.graph, next(images.batches(16))), 0
     for node in plan.graph.nodes:
-        mean, deviation = moments[node.output][0], np.sqrt(moments[node.output][1])
-        low, high = plan.statistics.ranges[node.output]
-        ceiling = np.inf if node.activation.high is None else node.activation.high
-        assert high == min(ceiling, (mean + SIGMAS * deviation).max())
-        assert low == max(-np.inf if node.activation.low is None else 0.0, (mean - SIGMAS * deviation).min())
+        low, high = ranges[node.output]
+        inside = (values[node.output] >= low) & (values[node.output] <= high)
+        # the score of the class in the picture is a sum of inputs that rise together: it may clip
+        assert inside.mean() > (0.85 if node.output in plan.graph.outputs else 0.999), node.output
+        if isinstance(node, Conv) and node.batch_norm is not None:
+            reach, beta = 6 * np.abs(node.batch_norm.gamma), node.batch_norm.beta
+            assert np.isclose(high, min(node.activation.high or np.inf, (beta + reach).max()), rtol=1e-12)
+            assert np.isclose(low, 0.0 if node.activation.low == 0 else (beta - reach).min(), rtol=1e-12)
+            normed += 1
+    assert normed >= 8
 
 
 def test_no_image_has_a_say_in_the_network():
