@@ -8,14 +8,17 @@ from compiler.layout import blocks_of
 from golden.errors import WesnpuError
 from golden.network import ConvLayer
 
+BEYOND = 0x55  # a weight of a tap that has no operand
+
 
 def weight_rows(layer: ConvLayer, mode: Mode, grid: int, config: EngineConfig) -> np.ndarray:
     """Weight rows of all lane groups of the padded output, int8 (rows, lanes, taps)."""
     lanes, taps = config.lanes, config.taps
     order = _in_tap_order(layer, mode, grid, taps)
+    beyond = 0 if mode in (Mode.DENSE, Mode.GATHER) else BEYOND
     total = len(order)
     rows = -(-order.shape[1] // taps)
-    flat = np.zeros((total, rows * taps), np.int8)
+    flat = np.full((total, rows * taps), beyond, np.int8)
     flat[:, : order.shape[1]] = order
     return flat.reshape(total // lanes, lanes, rows, taps).transpose(0, 2, 1, 3).reshape(-1, lanes, taps)
 
