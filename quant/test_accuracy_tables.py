@@ -169,6 +169,7 @@ def test_the_time_of_all_networks_is_that_of_two_processors_and_open_until_each_
     found = bars.time_bar([hour, hour, hour])
     assert found.holds is False and found.figures == "30 results, 180 minutes of one processor, 90 of 2"
     assert bars.time_bar([hour, None]).holds is None
+    assert bars.time_bar([Duration(10, 4, 3600.0)]).figures.endswith("30 of 2, from 4 of them")
 
 
 def test_every_row_of_the_plan_is_a_method_and_stands_once():

@@ -122,7 +122,9 @@ def time_bar(durations: Sequence[Duration | None]) -> Bar:
         return Bar(text, "not measured", None)
     minutes = sum(found.seconds for found in known) / 60
     count = sum(found.results for found in known)
+    timed = sum(found.timed for found in known)
     figures = f"{count} results, {minutes:.0f} minutes of one processor, {minutes / PROCESSORS:.0f} of {PROCESSORS}"
+    figures += "" if timed == count else f", from {timed} of them"
     return Bar(text, figures, minutes / PROCESSORS < MINUTES)
 
 
