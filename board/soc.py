@@ -10,6 +10,7 @@ from board.memory import BoardMemory
 from compiler.config import EngineConfig
 from rtl.engine import Engine
 from rtl.interfaces import BEAT_BITS, Error
+from rtl.one_beat_adaptor import OneBeatAdaptor
 from rtl.ram_adaptor import RamAdaptor
 from rtl.registers import Registers
 
@@ -40,7 +41,8 @@ class Soc(wiring.Component):
         m.submodules.memory = memory = BoardMemory(words=self._words, width=self._width)
         m.submodules.register_access = register_access = RegisterAccess()
         m.submodules.board_access = board_access = BoardAccess(self._description)
-        m.submodules.adaptor = adaptor = RamAdaptor(words=self._words, width=self._width)
+        adaptor_of = OneBeatAdaptor if self._config.in_order else RamAdaptor
+        m.submodules.adaptor = adaptor = adaptor_of(words=self._words, width=self._width)
         m.submodules.registers = registers = Registers(self._config)
         m.submodules.engine = engine = Engine(self._config)
 

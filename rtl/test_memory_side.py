@@ -9,6 +9,7 @@ from amaranth.sim import Simulator
 from rtl.axi4 import Axi4Adaptor
 from rtl.interfaces import BURST_BEATS
 from rtl.memory_models import PAGE_BYTES, PAGES, STALLS, AxiMemory, PlainRam, pattern
+from rtl.one_beat_adaptor import OneBeatAdaptor
 from rtl.ram_adaptor import RamAdaptor
 
 BAD_PAGE = PAGES  # the first one beyond the memory
@@ -153,6 +154,55 @@ def test_ram(width, stalls):
     traffic.check(model)
 
 
+@pytest.mark.parametrize("width", [128, 64])
+def test_one_beat_at_a_time(width):
+    """Reads and writes of single beats at the same time, some outside the memory: every byte and every error flag."""
+    rng = random.Random(width)
+    dut = OneBeatAdaptor(words=PAGES * PAGE_BYTES // 16, width=width)
+    model, memory = PlainRam(dut), dut.memory
+    places = rng.sample(range(0, (PAGES + 1) * PAGE_BYTES, 16), 60)
+    contents, seen, written = {place: rng.getrandbits(128) for place in places}, [], []
+
+    async def write(ctx):
+        for place in places:
+            await ctx.tick().repeat(rng.randint(1, 4))
+            ctx.set(memory.write_request.payload, {"address": place, "length": 0})
+            ctx.set(memory.write_data.payload, {"data": contents[place], "last": 1})
+            for stream in (memory.write_request, memory.write_data):  # either one may be later
+                await ctx.tick().repeat(rng.randint(1, 2))
+                ctx.set(stream.valid, 1)
+            await ctx.tick().until(memory.write_request.ready & memory.write_data.ready)
+            ctx.set(memory.write_request.valid, 0)
+            ctx.set(memory.write_data.valid, 0)
+            (error,) = await ctx.tick().sample(memory.write_response.payload.error).until(memory.write_response.valid)
+            written.append(place)
+            assert error == (place >= PAGES * PAGE_BYTES)
+
+    async def read(ctx):
+        while len(seen) < 200:
+            await ctx.tick()
+            if not written:
+                continue
+            place = rng.choice(written)
+            ctx.set(memory.read_request.payload, {"address": place, "length": 0})
+            ctx.set(memory.read_request.valid, 1)
+            await ctx.tick().until(memory.read_request.ready)
+            ctx.set(memory.read_request.valid, 0)
+            answer = memory.read_data
+            found = await ctx.tick().sample(answer.payload.data, answer.payload.error).until(answer.valid)
+            seen.append((place, *found))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(model.run, background=True)
+    simulator.add_testbench(write)
+    simulator.add_testbench(read)
+    simulator.run()
+    assert len(written) == len(places) and any(error for _, _, error in seen)
+    for place, data, error in seen:
+        assert error == (place >= PAGES * PAGE_BYTES) and (error or data == contents[place])
+
+
 def first_cycles(withheld: str) -> dict[str, int]:
     """The cycle of the first AWVALID and WVALID when the subordinate never takes the channel `withheld`."""
     dut = Axi4Adaptor(bus_bytes=16)
@@ -188,3 +238,5 @@ def test_other_sizes_are_refused():
         RamAdaptor(words=3)
     with pytest.raises(ValueError, match="width = 32"):
         RamAdaptor(words=4, width=32)
+    with pytest.raises(ValueError, match="width = 32"):
+        OneBeatAdaptor(words=4, width=32)
