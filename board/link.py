@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.crc import catalog
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from board.access import ByteBus
+from board.crc import SerialCrc
 from board.framing import Deframer, Framer
 from board.protocol import ANSWER, CHECK_BYTES, DATA_MAX, HEADER_BYTES, SESSION_BITS, Code, Operation
 from board.request import Header, Request
@@ -38,7 +38,7 @@ class Link(wiring.Component):
         m.submodules.deframer = self._deframer = Deframer()
         m.submodules.framer = self._framer = Framer()
         m.submodules.transmitter = transmitter = UartTransmitter(divisor=self._divisor)
-        m.submodules.check = self._check = catalog.CRC32_ISO_HDLC(data_width=8).create()
+        m.submodules.check = self._check = SerialCrc()
         m.submodules.buffer = buffer = Memory(shape=8, depth=DATA_MAX, init=[])
         self._write, self._read = buffer.write_port(), buffer.read_port()
         wiring.connect(m, self._framer.o, transmitter.i)
