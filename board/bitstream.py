@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from board.boards import BoardDesign, BoardTop
+from fpga import dual
 from fpga.area import area
 from fpga.cache import kept
 from fpga.tools import tool_command, tool_version
@@ -26,7 +27,11 @@ TOOLS = {
 }
 
 
-SYNTHESIS = {"ecp5": {}, "ice40": {"synth_opts": "-dsp -spram"}}
+SYNTHESIS = {
+    "ecp5": {},
+    "ice40": {"synth_opts": "-dsp -spram", "script_after_read": dual.BEFORE, "script_after_synth": dual.AFTER},
+}
+FILES = {"ecp5": {}, "ice40": dual.FILES}
 UTILISATION = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%", re.M)
 
 
@@ -46,6 +51,8 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     platform = board.platform()
     family = "ice40" if platform.device.startswith("iCE40") else "ecp5"
     options = f"--report {REPORT} --seed {seed}"
+    for name, text in FILES[family].items():
+        platform.add_file(name, text)
     plan = platform.build(BoardTop(board), name=NAME, do_build=False, nextpnr_opts=options, **SYNTHESIS[family])
     parts = [f"{name}\0{_text(content)}" for name, content in sorted(plan.files.items())]
     versions = [tool_version(tool) for tool in TOOLS[family].values()]

@@ -13,8 +13,8 @@ from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from board.pll import ecp5_pll, ice40_pll
 from board.soc import TOP, Soc
-from compiler.config import preset
 from fpga.blocks import component_verilog
+from fpga.engines import engine
 from golden.errors import WesnpuError
 
 
@@ -22,7 +22,7 @@ from golden.errors import WesnpuError
 class BoardDesign:
     """What makes one board's design.
 
-    platform: of amaranth-boards.  config: a preset.  memory_words: 16-byte words.  memory_width: bits of its rows, 128
+    platform: of amaranth-boards.  config: an engine of fpga/engines.py.  memory_words: 16-byte words.  memory_width: bits of its rows, 128
     or 64.  clock_hz: of the design, made by a PLL.  baud: divides clock_hz.  reset: the resource of a button, with its
     number.  lights: the resources that show busy and failed, with number and color.
     """
@@ -45,7 +45,7 @@ class BoardDesign:
     def soc(self, *, divisor: int | None = None) -> Soc:
         """The design without PLL and pins."""
         return Soc(
-            preset(self.config), memory_words=self.memory_words, memory_width=self.memory_width,
+            engine(self.config), memory_words=self.memory_words, memory_width=self.memory_width,
             divisor=divisor or self.divisor, clock_hz=self.clock_hz, name=self.name,
         )
 
@@ -64,7 +64,7 @@ BOARDS: dict[str, BoardDesign] = {
             lights=(("rgb_led", 0, "g"), ("rgb_led", 1, "r")),
         ),
         BoardDesign(
-            name="icebreaker", platform=ICEBreakerPlatform, config="nano", memory_words=1 << 13, memory_width=64,
+            name="icebreaker", platform=ICEBreakerPlatform, config="nano-up5k", memory_words=1 << 13, memory_width=64,
             clock_hz=24_000_000, baud=1_000_000, reset=("button", 0),
             lights=(("led_g", 0), ("led_r", 0)),
         ),

@@ -69,7 +69,7 @@ class Board:
         for name, value in found.items():
             parts = registers.unpack(name, value)
             told |= {name.lower(): value} if list(parts) == ["value"] else parts
-        return EngineConfig(**{one.name: told[one.name] for one in fields(EngineConfig)})
+        return EngineConfig(**{one.name: told[one.name] for one in fields(EngineConfig) if one.name in told})
 
     def load(self, compiled: CompiledNetwork, progress: Progress | None = None) -> None:
         """Write program, weights and parameters; WesnpuError when they and the tensors do not fit the memory."""
@@ -79,7 +79,7 @@ class Board:
                 f"network {compiled.network.name}: {len(compiled.image):,} bytes of program and weights, "
                 f"{compiled.data_size:,} of tensors: board {self.name} has {self.memory_bytes:,} bytes"
             )
-        if compiled.config.to_json() | {"name": ""} != self.config.to_json() | {"name": ""}:
+        if compiled.config.executes() != self.config.executes():
             raise WesnpuError(f"the program is for engine {compiled.config.name}, board {self.name} has another one")
         self._compiled, self._progress = compiled, progress
         self._again(self._load)

@@ -29,7 +29,9 @@ class EngineConfig:
     size_bits, address_bits: bits of sizes (rows, columns, strides, scratchpad addresses) and of byte addresses and
     strides that a command may use, 9 .. 16 and 16 .. 32; below 16 and 32 only without queues.
     counters: 1: all cycle counters; 0: only that of all cycles.
-    multiplier: "plain", one for each product, or "packed18": one of 18 x 18 bits for the products of two pixels.
+    without_timeout: 1: no time-out, a program waits for the memory for ever; only without queues.
+    multiplier: "plain", one for each product; "packed18": one of 18 x 18 bits for the products of two pixels; "dual8":
+    an SB_MAC16 of iCE40 UltraPlus for two products, only without queues.
     """
 
     name: str
@@ -47,6 +49,7 @@ class EngineConfig:
     size_bits: int = 16
     address_bits: int = 32
     counters: int = 1
+    without_timeout: int = 0
     multiplier: str = "plain"
 
     def __post_init__(self) -> None:
@@ -65,7 +68,8 @@ class EngineConfig:
             "size_bits": tuple(range(9, 17)) if self.in_order else (16,),
             "address_bits": tuple(range(16, 33)) if self.in_order else (32,),
             "counters": (0, 1),
-            "multiplier": ("plain", "packed18") if self.pixels > 1 else ("plain",),
+            "without_timeout": (0, 1) if self.in_order else (0,),
+            "multiplier": ("plain", *(["packed18"] if self.pixels > 1 else []), *(["dual8"] if self.in_order else [])),
         }
         for name, allowed in legal.items():
             if getattr(self, name) not in allowed:
@@ -142,6 +146,10 @@ class EngineConfig:
         """Columns held by the window unit: whole feeds of `pixels` columns, or the kernel with one pixel."""
         return self.pixels * (1 - (1 - self.window_kernel) // self.pixels)
 
+    def executes(self) -> dict[str, int | str]:
+        """All that decides which programs the engine executes and how it answers; not its name and multipliers."""
+        return {name: value for name, value in self.to_json().items() if name not in ("name", "multiplier")}
+
     def to_json(self) -> dict[str, int | str]:
         """All fields as a JSON-able dictionary, for content hashes and reports."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -170,6 +178,7 @@ PRESETS: dict[str, EngineConfig] = {
             size_bits=10,
             address_bits=24,
             counters=0,
+            without_timeout=1,
         ),
         EngineConfig(
             name="small",

@@ -171,6 +171,7 @@ def _limits() -> list[Register]:
         Field(name="size_bits", low=0, width=8, doc="bits of sizes and scratchpad addresses that commands may use"),
         Field(name="address_bits", low=8, width=8, doc="bits of byte addresses; those above read 0 in 0x30 .. 0x40"),
         Field(name="counters", low=16, width=1, doc="1: all counters, 0: COUNT_CYCLES only, the others read 0"),
+        Field(name="without_timeout", low=17, width=1, doc="1: no time-out: TIMEOUT reads 0 and is not used"),
     )
     doc = "What small engines leave out."
     return [Register(name="LIMITS", offset=0x48, access=Access.READ_ONLY, doc=doc, fields=fields)]
@@ -239,6 +240,7 @@ def identification(config: EngineConfig) -> dict[str, int]:
         "PARAMETER_ROWS": config.parameter_rows,
         "QUEUE_UNITS": config.queue_units,
         "LIMITS": pack(
-            "LIMITS", size_bits=config.size_bits, address_bits=config.address_bits, counters=config.counters
+            "LIMITS", size_bits=config.size_bits, address_bits=config.address_bits, counters=config.counters,
+            without_timeout=config.without_timeout,
         ),
     }

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpga import dual
 from fpga.area import Area, area
 from fpga.cache import kept
 from fpga.device import Device
@@ -12,8 +13,12 @@ from fpga.tools import run_tool, tool_version
 NETLIST = "netlist.json"
 SCRIPTS = {
     "ecp5": "read_verilog -sv design.v; synth_ecp5 -top {top} -json netlist.json",
-    "ice40": "read_verilog -sv design.v; synth_ice40 -dsp -spram -top {top} -json netlist.json",
+    "ice40": (
+        f"read_verilog -sv design.v; {dual.BEFORE}; synth_ice40 -dsp -spram -top {{top}}; {dual.AFTER}; "
+        "write_json netlist.json"
+    ),
 }
+FILES = {"ecp5": {}, "ice40": dual.FILES}
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,12 @@ class Netlist:
 
 def synthesize(verilog: str, top: str, device: Device) -> Netlist:
     """The netlist of module `top`, made unless build/fpga has it; WesnpuError when yosys fails."""
-    script = SCRIPTS[device.family].format(top=top)
+    script, files = SCRIPTS[device.family].format(top=top), FILES[device.family]
 
     def make(folder: Path) -> None:
-        (folder / "design.v").write_text(verilog)
+        for name, text in {"design.v": verilog, **files}.items():
+            (folder / name).write_text(text)
         run_tool("yosys", ["-p", script], folder)
 
-    folder = kept(make, verilog, script, tool_version("yosys"))
+    folder = kept(make, verilog, script, *files.values(), tool_version("yosys"))
     return Netlist(folder, top, area(json.loads((folder / NETLIST).read_text()), top))

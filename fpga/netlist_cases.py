@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from amaranth.hdl import Module
+from amaranth.lib.wiring import Out
 
 from compiler.config import EngineConfig, preset
 from fpga.blocks import TOP, block, component_verilog
 from fpga.device import Device, device
 from fpga.post_synthesis import OWN_FOLDER, netlist_verilog
 from golden.errors import WesnpuError
+from rtl.dual import DualProducts
 from sim.build import CACHE, build_sources
 from sim.cases import Orders
 from sim.runner import Result, run_case
@@ -32,6 +35,27 @@ def cells_case(models: dict[str, str] | None = None) -> Result:
     plain.parent.mkdir(parents=True, exist_ok=True)
     plain.write_text(source.replace(f"module {TOP} ", f"module {TOP}_source "))
     build = build_sources([netlist, plain, BENCH], "cells_bench", optimize="-O0")
+    return run_case(Orders("cells"), preset("nano"), build=build, module="fpga.cells_case")
+
+
+class DualAlone(DualProducts):
+    """The component as it stands in an array: below another one, by a name of rtl/array.py."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.products_0 = products = DualProducts()
+        for name, member in self.signature.members.items():
+            outer, inner = getattr(self, name), getattr(products, name)
+            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
+        return m
+
+
+def dual_case(models: dict[str, str] | None = None) -> Result:
+    """The multiplier of two products of iCE40 (rtl/dual.py), with yosys' model of its cell: all operands."""
+    netlist = netlist_verilog(component_verilog(DualAlone()), TOP, device("up5k"))
+    if models:
+        netlist = changed(netlist, models)
+    build = build_sources([netlist, OWN_FOLDER / "dual_bench.sv"], "dual_bench")
     return run_case(Orders("cells"), preset("nano"), build=build, module="fpga.cells_case")
 
 
@@ -62,7 +86,7 @@ def main(
     failed = False
     try:
         chosen, sizes = device(target), preset(config)
-        results = {"cells of ECP5": cells_case()} if chosen.family == "ecp5" else {}
+        results = {"cells of ECP5": cells_case()} if chosen.family == "ecp5" else {"dual multiplier": dual_case()}
         results[f"requantizer of {config}"] = requantizer_case(sizes, chosen)
     except (WesnpuError, ValueError) as error:
         sys.exit(f"make netlist: {error}")

@@ -4,7 +4,7 @@ import pytest
 
 from compiler.config import preset
 from fpga.device import device
-from fpga.netlist_cases import cells_case, requantizer_case
+from fpga.netlist_cases import cells_case, dual_case, requantizer_case
 from fpga.post_synthesis import cell_models, without_module
 from golden.errors import WesnpuError
 
@@ -29,6 +29,13 @@ def test_cells_of_ecp5():
 @pytest.mark.parametrize("bug", sorted(BUGS))
 def test_a_wrong_cell_is_found(bug):
     assert "differences" in cells_case(BUGS[bug]).failure
+
+
+def test_all_operands_of_the_dual_multiplier():
+    result = dual_case()
+    assert not result.failure, result.failure
+    assert result.values == 2 * 16 << 16
+    assert "differences" in dual_case({".A_SIGNED(1'h1)": ".A_SIGNED(1'h0)"}).failure
 
 
 def test_requantizer_on_ice40():

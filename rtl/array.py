@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
 from rtl.delay import delayed
+from rtl.dual import DualProducts
 from rtl.packed import OFFSET, PLACE, PackedProducts
 
 ACC_BITS = 32
@@ -58,7 +59,7 @@ class MacArray(wiring.Component):
         return m
 
     def _plain_dots(self, m, lane: int) -> list:
-        """The dot products of a lane, one multiplier a product."""
+        """The dot products of a lane, one multiplier a product, without queues maybe one for two."""
         config, dots = self._config, []
         for pixel in range(config.pixels):
             name = f"{pixel}_{lane}"
@@ -66,8 +67,11 @@ class MacArray(wiring.Component):
             for t in range(config.taps):
                 product = Signal(signed(PRODUCT_BITS), name=f"product_{name}_{t}", reset_less=True)
                 domain = m.d.comb if config.in_order else m.d.sync
-                domain += product.eq(self.x[pixel][lane][t].as_signed() * self.w[lane][t].as_signed())
+                if config.multiplier != "dual8":
+                    domain += product.eq(self.x[pixel][lane][t].as_signed() * self.w[lane][t].as_signed())
                 products.append(product)
+            if config.multiplier == "dual8":
+                self._dual(m, products, self.x[pixel][lane], self.w[lane], name)
             if config.in_order:
                 dot_bits = PRODUCT_BITS + (config.taps - 1).bit_length()
                 dot = Signal(signed(dot_bits), name=f"dot_{name}", reset_less=True)
@@ -76,6 +80,15 @@ class MacArray(wiring.Component):
             else:
                 dots.append(added_in_pairs(m, products, name=f"dot_{name}"))
         return dots
+
+    def _dual(self, m, products, x, w, name: str) -> None:
+        """Drives the products of a lane, two with each multiplier."""
+        for t in range(0, len(products), 2):
+            m.submodules[f"products_{name}_{t}"] = dual = DualProducts()
+            m.d.comb += [
+                dual.a0.eq(x[t]), dual.b0.eq(w[t]), dual.a1.eq(x[t + 1]), dual.b1.eq(w[t + 1]),
+                products[t].eq(dual.y0), products[t + 1].eq(dual.y1),
+            ]
 
     def _packed_dots(self, m, lane: int) -> list:
         """The dot products of a lane, one multiplier for the products of two pixels (rtl.packed)."""

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import Out
 from compiler.config import EngineConfig
 from rtl.access import Access
 from rtl.compute import Compute
-from rtl.in_order import InOrderAccess
+from rtl.in_order import REGIONS, InOrderAccess
 from rtl.in_order_compute import InOrderCompute
 from rtl.in_order_scratchpad import InOrderScratchpad
 from rtl.interfaces import Cause, Control, Memory, counters_signature, trace_signature
@@ -37,7 +37,7 @@ class Engine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        m.submodules.program_control = control = ProgramControl()
+        m.submodules.program_control = control = ProgramControl(without_timeout=bool(config.without_timeout))
         access = InOrderAccess(config) if config.in_order else Access(config)
         compute = (InOrderCompute if config.in_order else Compute)(config, trace=self._trace)
         m.submodules.access = ResetInserter(control.clear)(access)
@@ -59,8 +59,8 @@ class Engine(wiring.Component):
         wiring.connect(m, access.memory, wiring.flipped(memory))
         streams = [getattr(memory, name) for name in ("read_request", "read_data", "write_request", "write_data")]
         moved = Cat(*(one.valid & one.ready for one in streams), memory.write_response.valid)
-        m.d.comb += [
-            control.moved.eq(moved.any()),
+        m.d.comb += control.moved.eq(moved.any())
+        m.d.comb += [getattr(access, name).eq(getattr(ports, name)) for name in REGIONS] if self.config.in_order else [
             access.image_base.eq(ports.image_base),
             access.image_limit.eq(ports.image_base + ports.image_size),
             access.data_base.eq(ports.data_base),
@@ -82,8 +82,9 @@ class Engine(wiring.Component):
             access.compute_finished.eq(compute.finished),
             access.compute_illegal.eq(compute.illegal),
             access.compute_overflow.eq(compute.overflow),
-            access.overflow_number.eq(access.number if self.config.in_order else compute.overflow_number),
         ]
+        if not self.config.in_order:
+            m.d.comb += access.overflow_number.eq(compute.overflow_number)
 
     def _connect_scratchpad(self, m, scratchpad, access, compute) -> None:
         """An engine without queues has one word read, whoever asked for it, and no residual port."""

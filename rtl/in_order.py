@@ -1,27 +1,37 @@
 """The access side of an engine without queues: commands start in program order, one unit moves all data."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 
 from compiler.config import EngineConfig
 from compiler.encoding import Unit
 from rtl.access import access_members
 from rtl.fetch import EXECUTING_UNITS
-from rtl.in_order_fetch import InOrderFetch
-from rtl.interfaces import BEAT_BITS, Cause, Error
+from rtl.in_order_fetch import TOKEN_BITS, InOrderFetch, region_bits
+from rtl.interfaces import BEAT_BITS, Error
 from rtl.mover import Mover
+
+REGIONS = ("image_base", "image_size", "data_base", "data_size", "program_offset")
+
+
+def in_order_members(config: EngineConfig) -> dict:
+    """`access_members`, with the regions as the registers have them, and without what only queues need."""
+    gone = {"image_limit", "data_limit", "first", "blocked_cause", "overflow_number"}
+    members = {name: member for name, member in access_members(config).items() if name not in gone}
+    return members | {name: In(32) for name in REGIONS}
 
 
 class InOrderAccess(wiring.Component):
-    """A fetcher that waits, a mover and the COMPUTE command under way; one read at a time. Members: `access_members`.
+    """A fetcher that waits, a mover and the COMPUTE command under way; one read at a time. Members: `in_order_members`.
 
     The next command of any unit starts when its waits are met and those before it have started; a COMPUTE command when
-    the one before it has finished as well. So COMPUTE never waits with a command (`blocked_cause` is none).
+    the one before it has finished as well. So COMPUTE never waits with a command. One adder makes all addresses.
     """
 
     def __init__(self, config: EngineConfig):
         self._config = config
-        super().__init__(access_members(config))
+        super().__init__(in_order_members(config))
 
     def elaborate(self, platform):
         m = Module()
@@ -33,15 +43,19 @@ class InOrderAccess(wiring.Component):
         self._first_error(m, fetch, mover, moves)
         m.d.comb += [
             fetch.run.eq(self.run),
-            fetch.first.eq(self.first),
-            fetch.limit.eq(self.image_limit),
+            fetch.first.eq(self._units(self.program_offset)),
+            fetch.size.eq(self._units(self.image_size)),
+            mover.size.eq(self._units(Mux(mover.in_image, self.image_size, self.data_size))),
             mover.hold.eq(self.hold),
             self.may_start.eq(1),
-            self.blocked_cause.eq(Cause.PROGRAM),
             self.idle.eq(idle & mover.idle),
             self.ended.eq(fetch.ended),
         ]
         return m
+
+    def _units(self, value):
+        """A register's number of bytes as 16-byte units."""
+        return value[4 : self._config.address_bits]
 
     def _commands(self, m, fetch, mover) -> Signal:
         """The command of each unit, from its hand-over until it has finished; returns the number of the mover's."""
@@ -62,24 +76,36 @@ class InOrderAccess(wiring.Component):
         with m.If(self.compute_finished):
             m.d.sync += busy.eq(0)
         for unit in EXECUTING_UNITS:
-            counts = self.compute_finished if unit == Unit.COMPUTE else mover.finished & (mover.unit == unit)
-            count = Signal(16, name=f"finished_{unit.name.lower()}")
-            m.d.sync += count.eq(count + counts)
-            free = ~busy if unit == Unit.COMPUTE else ~mover.command_valid
-            m.d.comb += [fetch.finished[unit].eq(count), fetch.free[unit].eq(free)]
+            current = Signal(TOKEN_BITS, name=f"current_{unit.name.lower()}", init=1)
+            moves_it = mover.command_valid & (mover.unit == unit)
+            under_way, free = (busy, ~busy) if unit == Unit.COMPUTE else (moves_it, ~mover.command_valid)
+            finished = self.compute_finished if unit == Unit.COMPUTE else mover.finished & moves_it
+            m.d.sync += current.eq(current + finished)
+            m.d.comb += [
+                fetch.under_way[unit].eq(under_way), fetch.current[unit].eq(current), fetch.free[unit].eq(free),
+            ]
         m.d.comb += fetch.changed.eq(self.compute_finished | mover.finished)
         return moves
 
     def _reads(self, m, fetch, mover) -> Signal:
-        """One read beat at a time, the mover's first; returns: none is under way."""
+        """One read beat at a time, the mover's first; returns: none is under way.
+
+        The address is the mover's, for its writes too, but while a read of the fetcher asks.
+        """
         asking, waiting, moving = Signal(), Signal(), Signal()
-        request, answer = self.memory.read_request, self.memory.read_data
-        free = ~asking & ~waiting
+        request, answer, write = self.memory.read_request, self.memory.read_data, self.memory.write_request
+        free, fetches = ~asking & ~waiting, asking & ~moving
+        place = Mux(fetches, fetch.request.payload, mover.request.payload)
+        base = Mux(fetches | mover.in_image, self.image_base, self.data_base)
+        address = Cat(Const(0, 4), (self._units(base) + place)[: region_bits(self._config) + 1])
         m.d.comb += [
             mover.request.ready.eq(free),
-            fetch.request.ready.eq(free & ~mover.request.valid),
+            fetch.request.ready.eq(free & ~mover.request.valid & ~mover.write_asks),
             request.valid.eq(asking),
-            request.payload.address.eq(Mux(moving, mover.request.payload.address, fetch.request.payload.address)),
+            request.payload.address.eq(address),
+            write.valid.eq(mover.write_asks & ~fetches),
+            write.payload.address.eq(address),
+            mover.write_granted.eq(write.ready & ~fetches),
             answer.ready.eq(waiting),
             fetch.beat.eq(answer.payload.data),
             mover.beat.eq(answer.payload.data),
@@ -97,13 +123,11 @@ class InOrderAccess(wiring.Component):
         return free
 
     def _connect(self, m, fetch, mover) -> None:
-        for name in ("image_base", "image_limit", "data_base", "data_limit", "store_word"):
-            m.d.comb += getattr(mover, name).eq(getattr(self, name))
+        m.d.comb += mover.store_word.eq(self.store_word)
         for name in ("data", "weight_unit", "weight_enable", "parameter_row", "parameter_unit", "parameter_enable"):
             m.d.comb += getattr(self, name).eq(getattr(mover, name))
         wiring.connect(m, mover.load, wiring.flipped(self.load))
         wiring.connect(m, mover.store, wiring.flipped(self.store))
-        wiring.connect(m, mover.write_request, wiring.flipped(self.memory.write_request))
         wiring.connect(m, mover.write_data, wiring.flipped(self.memory.write_data))
         wiring.connect(m, wiring.flipped(self.memory.write_response), mover.write_response)
 
@@ -117,7 +141,7 @@ class InOrderAccess(wiring.Component):
             (fetch.wide_size, Error.FIELD, fetch.number),
             (fetch.wide_address, Error.REGION, fetch.number),
             (self.compute_illegal, Error.FIELD, self.number),
-            (self.compute_overflow, Error.SCRATCHPAD, self.overflow_number),
+            (self.compute_overflow, Error.SCRATCHPAD, self.number),
         )
         for happened, error, command in reversed(sources):
             with m.If(happened):

@@ -8,9 +8,15 @@ from compiler.config import EngineConfig
 from compiler.encoding import HEADER, Unit, length_units
 from rtl.command import NUMBER_BITS, too_large
 from rtl.fetch import EXECUTING_UNITS
-from rtl.interfaces import BEAT_BITS, Request
+from rtl.interfaces import BEAT_BITS
 
 LONGEST = max(length_units(unit) for unit in EXECUTING_UNITS)
+TOKEN_BITS = 4  # of the counts that waits are compared with
+
+
+def region_bits(config: EngineConfig) -> int:
+    """Bits of a 16-byte unit's number within a region."""
+    return config.address_bits - 4
 
 
 class InOrderFetch(wiring.Component):
@@ -19,9 +25,14 @@ class InOrderFetch(wiring.Component):
     The first unit of a command tells its unit and its waits. When that unit is free and the waits are met, the command
     is handed over, unit by unit; else its first unit is read again after the next change.
 
-    Members: `run`: high while the program runs; `first`, `limit`: absolute addresses of the first command and the end
-    of the image region; `request`: one beat; `beat`, `beat_error`, `beat_valid`: its answer, always taken;
-    `finished[u]`: counts of finished commands; `free[u]`: the unit takes a command; `changed`: one of them changes;
+    A wait names a command before it, and of those of one unit only the last one can be under way: the wait is not met
+    while it names that one. Low bits of the numbers are compared, so a wait for a much older command may last until
+    none is under way.
+
+    Members: `run`: high while the program runs; `first`, `size`: number of the first command's unit in the image
+    region, units of the region; `request`: a unit's number; `beat`, `beat_error`, `beat_valid`: the answer, always
+    taken; `under_way[u]`, `current[u]`: a command of the unit is, its number (the first is 1), low bits; `free[u]`: the
+    unit takes a command; `changed`: one of them changes;
     `target`, `index`, `write`: `beat` is unit `index` of a command for `target`, `complete`: its last; `number`: of
     the command; `ended`: END was reached, its waits are met and all units free; errors `wide_size`, `wide_address`
     (a field of `beat` is beyond what the engine uses), `unknown_unit`, `ran_out`, `bus_error`.
@@ -33,13 +44,14 @@ class InOrderFetch(wiring.Component):
         super().__init__(
             {
                 "run": In(1),
-                "first": In(33),
-                "limit": In(33),
-                "request": Out(stream.Signature(Request)),
+                "first": In(region_bits(config)),
+                "size": In(region_bits(config)),
+                "request": Out(stream.Signature(region_bits(config))),
                 "beat": In(BEAT_BITS),
                 "beat_error": In(1),
                 "beat_valid": In(1),
-                "finished": In(16).array(units),
+                "under_way": In(1).array(units),
+                "current": In(TOKEN_BITS).array(units),
                 "free": In(1).array(units),
                 "changed": In(1),
                 "target": Out(2),
@@ -58,14 +70,14 @@ class InOrderFetch(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        address = Signal(self._config.address_bits + 1)
+        place = Signal(region_bits(self._config))
         started = Signal()
         asking = Signal()  # an answer is under way
         tried = Signal()  # the unit was read and could not be handed over; nothing has changed since
-        outside = address >= self.limit
+        outside = place >= self.size
         good = self.run & self.beat_valid & ~self.beat_error
         m.d.comb += [
-            self.request.payload.address.eq(address),
+            self.request.payload.eq(place),
             self.request.valid.eq(self.run & started & ~asking & ~outside & ~tried),
             self.ran_out.eq(self.run & started & ~asking & outside),
             self.bus_error.eq(self.run & self.beat_valid & self.beat_error),
@@ -77,9 +89,9 @@ class InOrderFetch(wiring.Component):
         self._hand_over(m, good)
         self._widths(m)
         with m.If(self.run & ~started):
-            m.d.sync += [address.eq(self.first), started.eq(1)]
+            m.d.sync += [place.eq(self.first), started.eq(1)]
         with m.Elif(self.write):
-            m.d.sync += address.eq(address + 16)
+            m.d.sync += place.eq(place + 1)
         with m.If(self.changed | self.write):
             m.d.sync += tried.eq(0)
         with m.Elif(good):
@@ -90,7 +102,8 @@ class InOrderFetch(wiring.Component):
         header = {field.name: self.beat[field.word * 32 + field.low :][: field.width] for field in HEADER}
         unit = header["unit"]
         waits = [header[f"wait_{one.name.lower()}"] for one in EXECUTING_UNITS]
-        met = Cat(*[count >= wait for count, wait in zip(self.finished, waits, strict=True)]).all()
+        named = zip(self.under_way, self.current, waits, strict=True)
+        met = ~Cat(*[busy & (wait[:TOKEN_BITS] == current) for busy, current, wait in named]).any()
         head = self.index == 0
         target = Signal(2)
         last = Signal(range(LONGEST))

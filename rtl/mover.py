@@ -1,6 +1,6 @@
 """LOAD, WEIGHTS and STORE of an engine without queues: one unit does them, one command and one beat at a time."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,8 +8,9 @@ from compiler.config import EngineConfig
 from compiler.encoding import Unit, length_units
 from rtl import command as cmd
 from rtl.delay import delayed
+from rtl.in_order_fetch import region_bits
 from rtl.in_order_scratchpad import InOrderScratchpad
-from rtl.interfaces import BEAT_BITS, Error, Request, WriteBeat, WriteResponse
+from rtl.interfaces import BEAT_BITS, Error, WriteBeat, WriteResponse
 from rtl.ring import next_offset
 from rtl.scratchpad import ADDRESS_BITS, LoadWrite
 from rtl.transfer import legal_transfer
@@ -21,12 +22,12 @@ COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
 class Mover(wiring.Component):
     """Executes one command of LOAD, WEIGHTS or STORE after the other.
 
-    Members: `command`, which stays until `finished`, and `command_valid`; `hold`: ask for nothing more;
-    `image_base`, `image_limit`, `data_base`, `data_limit`: the regions (absolute, limits 33 bits); `request`: one beat;
-    `beat`, `beat_error`, `beat_valid`: its answer, always taken; `load`, `store`, `store_word`: the scratchpad;
-    `weight_unit`, `weight_enable`, `parameter_row`, `parameter_unit`, `parameter_enable`, `data`: the weight memories;
-    `write_request`, `write_data`, `write_response`: the memory side; `finished`: pulse per command, `unit`: its unit;
-    `failed`, `error`: the command cannot go on; `idle`: no write is open.
+    Members: `command`, which stays until `finished`, and `command_valid`; `hold`: ask for nothing more; `in_image`: its
+    region is the image; `size`: 16-byte units of that; `request`: of one, by its number; `beat`, `beat_error`,
+    `beat_valid`: its answer, always taken; `load`, `store`, `store_word`: the scratchpad; `weight_unit`,
+    `weight_enable`, `parameter_row`, `parameter_unit`, `parameter_enable`, `data`: the weight memories; `write_asks`,
+    `write_granted`: a write of unit `request.payload`; `write_data`, `write_response`: the memory side; `finished`:
+    pulse per command, `unit`: its unit; `failed`, `error`: the command cannot go on; `idle`: no write is open.
     Throughput: a word in the time that one read or write takes.
     """
 
@@ -37,11 +38,9 @@ class Mover(wiring.Component):
                 "command": In(COMMAND_BITS),
                 "command_valid": In(1),
                 "hold": In(1),
-                "image_base": In(32),
-                "image_limit": In(33),
-                "data_base": In(32),
-                "data_limit": In(33),
-                "request": Out(stream.Signature(Request)),
+                "in_image": Out(1),
+                "size": In(region_bits(config)),
+                "request": Out(stream.Signature(region_bits(config))),
                 "beat": In(BEAT_BITS),
                 "beat_error": In(1),
                 "beat_valid": In(1),
@@ -50,7 +49,8 @@ class Mover(wiring.Component):
                 "store_word": In(BEAT_BITS),
                 "data": Out(BEAT_BITS),
                 **memory_ports(config),
-                "write_request": Out(stream.Signature(Request)),
+                "write_asks": Out(1),
+                "write_granted": In(1),
                 "write_data": Out(stream.Signature(WriteBeat)),
                 "write_response": In(stream.Signature(WriteResponse, always_ready=True)),
                 "unit": Out(2),
@@ -70,15 +70,16 @@ class Mover(wiring.Component):
             self.unit.eq(self.command[:2]),
             self._is_weights.eq(self.unit == Unit.WEIGHTS),
             self._is_store.eq(self.unit == Unit.STORE),
+            self.in_image.eq(self._is_weights),
         ]
         self._start, self._step, self._row_ends = Signal(), Signal(), Signal()
         self._last = Signal()
         self._beat_step = Signal()  # the word was the last one of its beat
         word = self._words(m, c)
-        address, inside = self._external(m, c)
+        inside = self._external(m, c)
         self._weight_side(m, weights)
         self._data(m, c, word)
-        self._states(m, c, weights, word, address, inside)
+        self._states(m, c, weights, word, inside)
         return m
 
     def _words(self, m, c):
@@ -108,19 +109,19 @@ class Mover(wiring.Component):
         self._block_ends = column_last & row_last
         return word
 
-    def _external(self, m, c):
-        """(address of this step's beat, whether it lies in its region)."""
-        bits = self._config.address_bits + 1
-        address, block = Signal(bits), Signal(bits)
-        base = Mux(self._is_weights, self.image_base, self.data_base)
-        limit = Mux(self._is_weights, self.image_limit, self.data_limit)
+    def _external(self, m, c) -> Value:
+        """The place of this step's beat in its region; returns whether it lies inside."""
+        bits = region_bits(self._config) + 1
+        place, block = Signal(bits), Signal(bits)
+        m.d.comb += self.request.payload.eq(place)
         with m.If(self._start):
-            m.d.sync += [address.eq(base + c.address), block.eq(base + c.address)]
+            m.d.sync += [place.eq(c.address[4:]), block.eq(c.address[4:])]
         with m.Elif(self._beat_step):
-            m.d.sync += address.eq(address + 16)
+            m.d.sync += place.eq(place + 1)
             with m.If(self._block_ends & ~self._is_weights):
-                m.d.sync += [address.eq(block + c.external_block_stride), block.eq(block + c.external_block_stride)]
-        return address, address + 16 <= limit
+                following = block + c.external_block_stride[4:]
+                m.d.sync += [place.eq(following), block.eq(following)]
+        return place < self.size
 
     def _weight_side(self, m, c) -> None:
         """Where a beat goes in the weight or parameter memory; c: the command as WEIGHTS."""
@@ -163,13 +164,11 @@ class Mover(wiring.Component):
     def _fail(self, m, error: Error) -> None:
         m.d.comb += [self.failed.eq(1), self.error.eq(error)]
 
-    def _states(self, m, c, weights, word, address, inside) -> None:
+    def _states(self, m, c, weights, word, inside) -> None:
         """IDLE, then for each beat ASK, ANSWER, KEEP (read) or FETCH, SEND, CONFIRM (write)."""
         legal = Mux(self._is_weights, (weights.length != 0) & (weights.address[:4] == 0), legal_transfer(c))
         in_range = self._is_weights | (word < self._config.scratchpad_words)
         m.d.comb += [
-            self.request.payload.address.eq(address),
-            self.write_request.payload.address.eq(address),
             self._beat_step.eq(self._step & (~c.unpack | self._is_store | (self._column[:2] == 3) | self._row_ends)),
         ]
         with m.FSM() as fsm:
@@ -239,8 +238,8 @@ class Mover(wiring.Component):
     def _send(self, m) -> None:
         """Address and data go on their own; both have gone before the answer counts."""
         asked, given = Signal(), Signal()
-        m.d.comb += [self.write_request.valid.eq(~asked), self.write_data.valid.eq(~given)]
-        request_goes, data_goes = asked | self.write_request.ready, given | self.write_data.ready
+        m.d.comb += [self.write_asks.eq(~asked), self.write_data.valid.eq(~given)]
+        request_goes, data_goes = asked | self.write_granted, given | self.write_data.ready
         m.d.sync += [asked.eq(request_goes & ~data_goes), given.eq(data_goes & ~request_goes)]
         with m.If(request_goes & data_goes):
             m.next = "CONFIRM"

@@ -1,6 +1,6 @@
 """Start, end, error and time-out of a program."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,8 @@ class ProgramControl(wiring.Component):
     Members: `control`; `moved`: something moves on the memory's side; `failed`, `error`, `error_number`: an error of
     this cycle; `ended`: the program is over; `idle`: the memory owes nothing; `run`: a program runs; `hold`: ask for
     nothing more; `discard`: drop what still comes; `clear`: forget everything under way; `running`: from start to done.
+
+    Parameters: without_timeout: `control.timeout` is not used.
     """
 
     control: Out(Control)
@@ -27,6 +29,10 @@ class ProgramControl(wiring.Component):
     discard: Out(1)
     clear: Out(1)
     running: Out(1)
+
+    def __init__(self, *, without_timeout: bool = False):
+        self._without_timeout = without_timeout
+        super().__init__()
 
     def elaborate(self, platform):
         m = Module()
@@ -63,8 +69,10 @@ class ProgramControl(wiring.Component):
                     m.next = "IDLE"
         return m
 
-    def _timeout(self, m) -> Signal:
+    def _timeout(self, m) -> Value:
         """High when the bus owes something and nothing has moved on it for `timeout` cycles."""
+        if self._without_timeout:
+            return Const(0)
         waiting, stuck = Signal(32), Signal()
         with m.If(self.moved | self.clear | self.idle | stuck):
             m.d.sync += waiting.eq(0)

@@ -50,6 +50,8 @@ class Registers(wiring.Component):
 
     def _mask(self, register: Register) -> int:
         """Bits that are stored: of an address or size of memory as many as the engine's addresses have."""
+        if register.name == "TIMEOUT" and self._config.without_timeout:
+            return 0
         memory = register.name.startswith(("PROGRAM_", "IMAGE_", "DATA_"))
         return register.mask & ((1 << self._config.address_bits) - 1 if memory else ~0)
 

@@ -69,6 +69,7 @@ def in_order_configuration(seed: int) -> EngineConfig:
         weight_rows=_one(rng, 512, 1024), parameter_rows=_one(rng, 64, 256), window_kernel=1,
         bus_bytes=_one(rng, 8, 16), guard_bits=_one(rng, 5, 7), queue_units=0, size_bits=size_bits,
         address_bits=_one(rng, 22, 24, 29, 32), counters=_one(rng, 0, 1),
+        without_timeout=_one(rng, 0, 1),
     )
 
 

@@ -137,6 +137,17 @@ def _silences(made: Copies) -> Iterator[Broken]:
             yield Broken(f"silence on {channel.name} after {after}", job, Error.TIMEOUT, needs_reset=True)
 
 
+async def _check_endless(session: Session, silent: Broken) -> None:
+    """An engine without time-out waits, whatever TIMEOUT is set to, and writes nothing it should not."""
+    outcome = await session.driver.run(silent.job)
+    if outcome.finished:
+        raise SimulationError(f"{silent.name}: ended with {Error(outcome.error).name}, must wait without a time-out")
+    if not _untouched(silent.job, outcome):
+        raise SimulationError(f"{silent.name}: wrote outside the data region")
+    session.tally.notes.append(f"{silent.name}: waits")
+    await session.driver.reset_engine()
+
+
 async def _soft_resets(session: Session, job: Job) -> list[Broken]:
     """A soft reset at many cycles: with a memory that flows, one that stalls inside bursts, one that is silent."""
     broken = []
@@ -191,7 +202,11 @@ async def errors(session: Session, orders) -> None:
     made = copies(session.config, orders.seed)
     await made.check(session)
     await made.check(session, made.beyond_end())
-    for group in (_bus_errors(made), _silences(made), await _soft_resets(session, made.job)):
+    for silent in _silences(made):
+        check = _check_endless if session.config.without_timeout else _check_broken
+        await check(session, silent)
+        await made.check(session)
+    for group in (_bus_errors(made), await _soft_resets(session, made.job)):
         for broken in group:
             await _check_broken(session, broken)
             await made.check(session)

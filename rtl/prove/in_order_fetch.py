@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In
 from compiler.config import PRESETS
 from compiler.encoding import HEADER, Unit, length_units
 from rtl.fetch import EXECUTING_UNITS
+from rtl.in_order_fetch import TOKEN_BITS, region_bits
 from rtl.interfaces import BEAT_BITS
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
@@ -22,51 +23,50 @@ class InOrderHarness(StreamHarness):
     def __init__(self, space):
         config = PRESETS["nano"]
         self._signals = opened(space)
-        self._dut, self._address_bits = space.InOrderFetch(config), config.address_bits
+        self._dut, self._bits = space.InOrderFetch(config), region_bits(config)
         super().__init__(
             {
-                "run": In(1), "first": In(33), "limit": In(33), "ready": In(1), "beat": In(BEAT_BITS),
-                "beat_error": In(1), "beat_valid": In(1), "free": In(UNITS), "finished": In(16 * UNITS),
-                "changed": In(1),
+                "run": In(1), "first": In(self._bits), "size": In(self._bits), "ready": In(1), "beat": In(BEAT_BITS),
+                "beat_error": In(1), "beat_valid": In(1), "free": In(UNITS), "under_way": In(UNITS),
+                "current": In(TOKEN_BITS * UNITS), "changed": In(1),
             }
         )
 
     def elaborate(self, platform):
         m, dut = self.begin(), self._dut
         m.submodules.dut = dut.elaborate(platform)
-        names = ("run", "first", "limit", "beat", "beat_error", "beat_valid", "changed")
+        names = ("run", "first", "size", "beat", "beat_error", "beat_valid", "changed")
         m.d.comb += [getattr(dut, name).eq(getattr(self, name)) for name in names]
-        m.d.comb += [dut.finished[u].eq(self.finished.word_select(u, 16)) for u in range(UNITS)]
+        m.d.comb += [dut.under_way[u].eq(self.under_way[u]) for u in range(UNITS)]
+        m.d.comb += [dut.current[u].eq(self.current.word_select(u, TOKEN_BITS)) for u in range(UNITS)]
         m.d.comb += [dut.request.ready.eq(self.ready), *(dut.free[u].eq(self.free[u]) for u in range(UNITS))]
-        for name in ("first", "limit"):
+        for name in ("first", "size"):
             holds(m, Assume, self.started, self.run, Const(0, 1), getattr(self, name), name)
-        m.d.comb += Assume((self.first <= self.limit) & (self.limit < 1 << self._address_bits))
-        m.d.comb += Assume((self.first[:4] == 0) & (self.limit[:4] == 0))
-        holds(m, Assert, self.started, dut.request.valid, dut.request.ready, dut.request.payload.address, "request")
+        m.d.comb += Assume(self.first <= self.size)
+        holds(m, Assert, self.started, dut.request.valid, dut.request.ready, dut.request.payload, "request")
         self._asked(m, dut)
         self._handed_over(m, dut)
         return m
 
     def _asked(self, m, dut) -> None:
         """`due`: the unit that is to be handed over next; `owed`: an answer is under way."""
-        due, begun, owed = Signal(33), Signal(), Signal()
+        due, begun, owed = Signal(self._bits), Signal(), Signal()
         asked = dut.request.valid & dut.request.ready
         m.d.sync += owed.eq(owed + asked - self.beat_valid)
         with m.If(dut.write):
-            m.d.sync += [due.eq(Mux(begun, due, self.first) + 16), begun.eq(1)]
+            m.d.sync += [due.eq(Mux(begun, due, self.first) + 1), begun.eq(1)]
         with m.If(asked):
-            m.d.comb += Assert(dut.request.payload.address == Mux(begun, due, self.first))
-            m.d.comb += Assert(dut.request.payload.address < self.limit)
-        started, address = self._signals["started"], self._signals["address"]
+            m.d.comb += Assert(dut.request.payload == Mux(begun, due, self.first))
+            m.d.comb += Assert(dut.request.payload < self.size)
+        started, place = self._signals["started"], self._signals["place"]
         m.d.comb += [
             Assume(~self.beat_valid | owed),
             Assert(~asked | ~owed),
             Assert(owed == self._signals["asking"]),
             Assert(~dut.write | (self.beat_valid & ~self.beat_error)),  # a unit is the answer to its request
             Assert(~begun | started),
-            Assert(~started | (address[:4] == 0)),
-            Assert(~owed | (started & (address < self.limit))),
-            Assert(~started | (self.run & (address <= self.limit) & (address == Mux(begun, due, self.first)))),
+            Assert(~owed | (started & (place < self.size))),
+            Assert(~started | (self.run & (place <= self.size) & (place == Mux(begun, due, self.first)))),
         ]
 
     def _handed_over(self, m, dut) -> None:
@@ -82,12 +82,19 @@ class InOrderHarness(StreamHarness):
         with m.If(dut.write):
             m.d.comb += Assert(dut.target == Mux(given == 0, header, owner))
             m.d.comb += Assert((given != 0) | ((header < Unit.END) & self.free.bit_select(header[:2], 1)))
+            m.d.comb += [Assert((given != 0) | ~self._named(u)) for u in range(UNITS)]
             m.d.comb += Assert(dut.complete == ((given != 0) & (given + 1 == length)))
             m.d.sync += given.eq(Mux(dut.complete, 0, given + 1))
             with m.If(given == 0):
                 m.d.sync += owner.eq(header[:2])
         with m.If(self.beat_valid & ~self.beat_error & self.run & (given != 0)):
             m.d.comb += Assert(dut.write)  # a command that was begun is never stuck
+
+    def _named(self, unit: int):
+        """The header waits for the command of `unit` that is under way."""
+        wait = next(field for field in HEADER if field.name == f"wait_{Unit(unit).name.lower()}")
+        low = self.beat[wait.word * 32 + wait.low :][:TOKEN_BITS]
+        return self.under_way[unit] & (low == self.current.word_select(unit, TOKEN_BITS))
 
 
 PROOFS = (
@@ -100,6 +107,7 @@ PROOFS = (
             ("(self.index == last)", "(self.index == last - 1)"),
             ("good = self.run & self.beat_valid & ~self.beat_error", "good = self.run & self.beat_valid"),
             ("m.d.comb += self.write.eq(good)", "m.d.comb += self.write.eq(self.run)"),
+            ("[busy & (wait[:TOKEN_BITS] == current)", "[busy & (wait[:TOKEN_BITS] == current + 1)"),
         ),
     ),
 )
