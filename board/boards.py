@@ -22,9 +22,9 @@ from golden.errors import WesnpuError
 class BoardDesign:
     """What makes one board's design.
 
-    platform: of amaranth-boards.  config: an engine of fpga/engines.py.  memory_words: 16-byte words.  memory_width: bits of its rows, 128
-    or 64.  clock_hz: of the design, made by a PLL.  baud: divides clock_hz.  reset: the resource of a button, with its
-    number.  lights: the resources that show busy and failed, with number and color.
+    platform: of amaranth-boards.  config: an engine of fpga/engines.py.  memory_words: 16-byte words.  memory_width:
+    bits of its rows, 128 or 64.  clock_hz: of the design, made by a PLL.  baud: divides clock_hz.  reset: the resource
+    of a button, with its number.  lights: the resources that show busy and failed, with number and color.
     """
 
     name: str

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from amaranth.hdl import Module
-from amaranth.lib.wiring import Out
 
 from compiler.config import EngineConfig, preset
 from fpga.blocks import TOP, block, component_verilog
@@ -38,21 +36,9 @@ def cells_case(models: dict[str, str] | None = None) -> Result:
     return run_case(Orders("cells"), preset("nano"), build=build, module="fpga.cells_case")
 
 
-class DualAlone(DualProducts):
-    """The component as it stands in an array: below another one, by a name of rtl/array.py."""
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.products_0 = products = DualProducts()
-        for name, member in self.signature.members.items():
-            outer, inner = getattr(self, name), getattr(products, name)
-            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
-        return m
-
-
 def dual_case(models: dict[str, str] | None = None) -> Result:
     """The multiplier of two products of iCE40 (rtl/dual.py), with yosys' model of its cell: all operands."""
-    netlist = netlist_verilog(component_verilog(DualAlone()), TOP, device("up5k"))
+    netlist = netlist_verilog(component_verilog(DualProducts()), TOP, device("up5k"))
     if models:
         netlist = changed(netlist, models)
     build = build_sources([netlist, OWN_FOLDER / "dual_bench.sv"], "dual_bench")

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In
 
 from compiler.config import PRESETS, EngineConfig, preset
 from rtl.check_verilog import hierarchy, lint
+from rtl.dual import with_products
 from rtl.top import Top, top_members
 
 MODULE = "wesnpu"
@@ -43,8 +44,8 @@ def with_driven_constants(text: str) -> str:
 
 
 def portable(text: str) -> str:
-    """What Amaranth writes, as every tool reads it alike: no zero memory values, constants driven."""
-    return with_driven_constants(without_zero_memories(text))
+    """What Amaranth writes, as every tool reads it alike: no zero memory values, constants driven, all modules."""
+    return with_products(with_driven_constants(without_zero_memories(text)))
 
 
 def with_plain_module_names(text: str) -> str:

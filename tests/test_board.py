@@ -14,6 +14,7 @@ from board.simulation import SimulatedLine, simulated_board
 from compiler import registers
 from compiler.config import EngineConfig, preset
 from compiler.program import CompiledNetwork, compile_network
+from fpga.engines import engine
 from golden.errors import WesnpuError
 from golden.network import Network
 from golden.run import run
@@ -82,7 +83,7 @@ def image_through_the_pins(line: SimulatedLine, name: str) -> None:
 
     Then a second host ends a program of the first one, which notices, loads everything again, and is right again.
     """
-    config = preset(BOARDS[name].config)
+    config = engine(BOARDS[name].config)
     network, image = fashion_network(config)
     compiled = compile_network(network, config, keep_all=True)
     if len(compiled.image) + compiled.data_size > 16 * BOARDS[name].memory_words:
