@@ -11,7 +11,7 @@ from rtl.fetch import EXECUTING_UNITS
 from rtl.interfaces import BEAT_BITS
 
 LONGEST = max(length_units(unit) for unit in EXECUTING_UNITS)
-TOKEN_BITS = 4  # of the counts that waits are compared with
+TOKEN_BITS = 8  # of the counts that waits are compared with
 
 
 def region_bits(config: EngineConfig) -> int:

@@ -26,7 +26,7 @@ from rtl.interfaces import Cause
 from sim.layers import random_network
 
 SEED = int(os.environ.get("LINK_SEED", "1"))
-BOARD, CONFIG = "icebreaker", "nano"
+BOARD, CONFIG = "icebreaker", "nano-up5k"
 NOISE = Noise(byte=0.0005, frame=0.05, reset=0.01, line_break=0.01)
 
 
@@ -37,7 +37,7 @@ def line():
 
 
 def compiled_of(network: Network, config: str = CONFIG) -> CompiledNetwork:
-    return compile_network(network, preset(config), keep_all=True)
+    return compile_network(network, engine(config), keep_all=True)
 
 
 def check(board: Board, compiled: CompiledNetwork, image: np.ndarray) -> int:
@@ -54,14 +54,14 @@ def check(board: Board, compiled: CompiledNetwork, image: np.ndarray) -> int:
 
 def test_the_board_tells_what_it_is(line):
     board = Board(Host(line, random.Random(SEED)))
-    assert board.config.executes() == preset(CONFIG).executes()
+    assert board.config.executes() == engine(CONFIG).executes()
     assert (board.name, board.memory_bytes) == (BOARD, 16 * BOARDS[BOARD].memory_words)
 
 
 def test_several_programs_and_images(line):
     board = Board(Host(line, random.Random(SEED)))
     for seed in range(2):
-        network, image = random_network("chain", seed, preset(CONFIG).guard_bits)
+        network, image = random_network("chain", seed, engine(CONFIG).guard_bits)
         compiled = compiled_of(network)
         board.load(compiled)
         assert check(board, compiled, image) == len(network.layers) + 1
@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_refused(line):
     network, _ = random_network("chain", 1, preset("small").guard_bits)
     with pytest.raises(WesnpuError, match="for engine small"):
         board.load(compiled_of(network, "small"))
-    network, _ = random_network("chain", 1, preset(CONFIG).guard_bits)
+    network, _ = random_network("chain", 1, engine(CONFIG).guard_bits)
     board.memory_bytes = 1000
     with pytest.raises(WesnpuError, match="board icebreaker has 1,000 bytes"):
         board.load(compiled_of(network))
@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_refused(line):
 
 def test_an_error_of_the_engine_is_told(line):
     board = Board(Host(line, random.Random(SEED)))
-    network, image = random_network("chain", 1, preset(CONFIG).guard_bits)
+    network, image = random_network("chain", 1, engine(CONFIG).guard_bits)
     compiled = compiled_of(network)
     board.load(compiled)
     board._host.write_memory(compiled.program_offset, b"\xff" * 16)
@@ -141,7 +141,7 @@ def noisy(seed: int, requests: int) -> None:
         host = Host(noisy_line, random.Random(seed))
         board, checked = Board(host), 0
         while host.requests < requests or not checked:
-            network, image = random_network("pointwise", int(rng.integers(1000)), preset(CONFIG).guard_bits)
+            network, image = random_network("pointwise", int(rng.integers(1000)), engine(CONFIG).guard_bits)
             compiled = compiled_of(network)
             board.load(compiled)
             checked += check(board, compiled, image)
