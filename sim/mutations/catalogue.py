@@ -148,8 +148,8 @@ MUTATIONS: tuple[Mutation, ...] = (
              "self.result_valid.eq(written & in_range)", "split", "nano"),
     Mutation("no queues: unpacked rows keep their last beat", "mover.py", "(self._column[:2] == 3) | self._row_ends",
              "(self._column[:2] == 3)", "stem", "nano"),
-    Mutation("no queues: region checked at the first byte", "mover.py", "address + 16 <= limit", "address <= limit",
-             "errors", "nano"),
-    Mutation("no queues: COMPUTE commands overlap", "in_order.py", "~busy if unit == Unit.COMPUTE",
-             "Const(1) if unit == Unit.COMPUTE", "chain", "nano"),
+    Mutation("no queues: region checked a beat too late", "mover.py", "return place < self.size",
+             "return place <= self.size", "errors", "nano"),
+    Mutation("no queues: COMPUTE commands overlap", "in_order.py", "(busy, ~busy) if unit", "(busy, busy | ~busy) if unit",
+             "chain", "nano"),
 )
