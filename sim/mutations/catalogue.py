@@ -150,6 +150,6 @@ MUTATIONS: tuple[Mutation, ...] = (
              "(self._column[:2] == 3)", "stem", "nano"),
     Mutation("no queues: region checked a beat too late", "mover.py", "return place < self.size",
              "return place <= self.size", "errors", "nano"),
-    Mutation("no queues: COMPUTE commands overlap", "in_order.py", "(busy, ~busy) if unit", "(busy, busy | ~busy) if unit",
-             "chain", "nano"),
+    Mutation("no queues: COMPUTE commands overlap", "in_order.py", "(busy, ~busy) if unit",
+             "(busy, busy | ~busy) if unit", "chain", "nano"),
 )
