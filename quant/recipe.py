@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from golden.errors import WesnpuError
 from golden.layer import WEIGHT_BITS
@@ -175,8 +176,13 @@ def _check(name: str, value: int, allowed: Sequence[int]) -> None:
         raise WesnpuError(f"{name} is {value}: must be one of {', '.join(map(str, allowed))}")
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def execute(plan: Plan, passes: tuple[str, ...]) -> int:
-    """Run the passes; a failed re-check repeats from the ties, at most REPEATS rounds. Returns the rounds needed."""
+    """Run the passes; a failed re-check repeats from the ties, at most REPEATS rounds. Returns the rounds needed.
+
+    Linear algebra has one thread meanwhile: BLAS adds up in another order with more, and a sum that differs in its last
+    bit can end in another code.
+    """
     position, rounds = 0, 0
     while position < len(passes):
         changed = pass_of(passes[position])(plan)

@@ -11,7 +11,6 @@ from golden.requantize import MULTIPLIER_MIN, ShiftScaler
 
 BIAS_BITS = 32
 BLOCK_SHIFT_BITS = 2  # d of Eq. 8
-BLOCK_SHIFT_BITS = 2  # d of Eq. 8
 CHANNEL_SHIFT_BITS = 6  # k_c of Eq. 9, up to 54
 #: Kinds of multiplier behind the accumulator, cheapest first.
 MULTIPLIERS = (
