@@ -1,6 +1,6 @@
 """Block coordinate descent over exponents against brute force, on tables of random losses."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -34,8 +34,8 @@ class Table:
         return self.values[choice]
 
 
-def search(table: Table, joint: int):
-    return descend(table.options, table.start, table.loss, joint=joint)
+def search(table: Table, joint: int, pairs: bool = False):
+    return descend(table.options, table.start, table.loss, joint=joint, pairs=pairs)
 
 
 @pytest.mark.parametrize("places", range(1, 9))
@@ -57,6 +57,20 @@ def test_the_loss_never_increases_and_no_change_of_neighbours_improves_the_end(j
             for values in product(*table.options[first : first + joint]):
                 choice = (*found.choice[:first], *values, *found.choice[first + joint :])
                 assert table.values[choice] >= found.loss, seed
+
+
+def test_with_pairs_no_change_of_any_two_improves_the_end():
+    better = 0
+    for seed in range(10):
+        table, plain = Table(seed, 7, 3.0), Table(seed, 7, 3.0)
+        found = search(table, 2, pairs=True)
+        for one, other in combinations(range(7), 2):
+            for values in product(table.options[one], table.options[other]):
+                choice = list(found.choice)
+                choice[one], choice[other] = values
+                assert table.values[tuple(choice)] >= found.loss, seed
+        better += found.loss < search(plain, 2).loss
+    assert better > 0
 
 
 def test_one_at_a_time_is_brute_force_where_losses_add_up():

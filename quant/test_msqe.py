@@ -42,6 +42,14 @@ def test_an_outlier_clips_and_does_not_decide():
     assert weighted_error(inliers(row), 7, -3) < weighted_error(inliers(row), 7, 4)
 
 
+def test_least_squares_steps_reach_what_the_search_alone_does_not():
+    # at the start, 2^5, the six large weights have code 1 and their mean is 18: a step to 2^4, from which 2^1 is in reach
+    row = np.array([23.0] + [17.0] * 5 + [2.0] * 500 + [2000.0])
+    counted = inliers(row)
+    assert len(counted) == 506
+    assert msqe_exponent(row, 1) == min(range(-9, 12), key=lambda k: weighted_error(counted, 1, k)) == 1
+
+
 def test_rows_without_inliers_count_whole_and_equals_take_the_larger_scale():
     assert msqe_exponent(np.full(9, 0.5), 7) == -1  # sigma is 0; 2^-1, -2 and -3 are all exact
     assert msqe_exponent(np.array([0.0] * 50 + [8.0]), 1) == 3  # the only weight that is not 0 is an outlier

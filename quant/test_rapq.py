@@ -1,6 +1,6 @@
 """RAPQ's choice of exponents against brute force on whole integer networks."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from golden.errors import WesnpuError
 from golden.file import encode_network
 from golden.run import run
 from quant.exponent_loss import ExponentLoss
-from quant.exponent_search import descend
 from quant.input_scale import quantize_real
 from quant.lower import lower
 from quant.passes.rapq import IMAGES, POWER, rapq
@@ -94,15 +93,40 @@ def test_layers_before_a_change_need_not_run_again(recipe):
     assert allowed > 10 and best != start
 
 
-def test_the_weight_exponents_of_eight_layers_are_those_of_brute_force():
-    for seed in (1,):
-        plan = prepared(chain(seed, 8), "pow2+rapq", 4)
-        loss = ExponentLoss(plan, 2, POWER)
-        loss.places = [place for place in loss.places if place.where is plan.codes]
-        start, options = exponents(loss), [place.options for place in loss.places]
-        values = {choice: from_scratch(plan, loss, choice) for choice in product(*options)}
-        assert len(options) == 8 and len(values) >= 100
-        assert descend(options, start, loss, joint=8).loss == min(values.values()) < values[start], seed
+def filled(graph):
+    """Every layer's largest weight takes the largest code, so few scales have a choice and brute force can end."""
+    for node in graph.nodes:
+        top = np.abs(node.weight).max()
+        node.weight *= 2.0 ** np.ceil(np.log2(top)) * (127 / 128) / top
+    return graph
+
+
+@pytest.mark.parametrize(("seed", "count"), [(14, 512), pytest.param(12, 1024, marks=pytest.mark.long)])
+def test_on_chains_of_eight_layers_the_pass_finds_what_brute_force_finds(seed, count):
+    plan = prepared(filled(chain(seed, 8)), "pow2+rapq", 8)
+    loss = ExponentLoss(plan, IMAGES, POWER)
+    start, options = exponents(loss), [place.options for place in loss.places]
+    values = {choice: from_scratch(plan, loss, choice) for choice in product(*options)}
+    assert len(options) == 17 and len(values) == count
+    loss.put(start)
+    rapq(plan)
+    assert values[exponents(loss)] == min(values.values()) < values[start]
+
+
+def test_after_the_pass_no_change_of_two_far_exponents_of_eight_layers_helps():
+    plan = prepared(chain(2, 8), "pow2+rapq", 2)
+    loss = ExponentLoss(plan, IMAGES, POWER)
+    start = from_scratch(plan, loss, exponents(loss))
+    rapq(plan)
+    found, tried = exponents(loss), 0
+    least = from_scratch(plan, loss, found)
+    for one, other in combinations(range(len(found)), 2):
+        for values in () if other - one < 4 else product(loss.places[one].options, loss.places[other].options):
+            choice = list(found)
+            choice[one], choice[other] = values
+            assert from_scratch(plan, loss, tuple(choice)) >= least, (one, other, values)
+            tried += 1
+    assert least < start and tried > 300
 
 
 def test_eight_layers_end_no_worse_than_the_start_and_than_random_choices():

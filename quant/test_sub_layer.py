@@ -202,7 +202,17 @@ def test_the_search_never_leaves_the_held_out_images_worse_and_repeats(recipe):
 def test_one_image_leaves_nothing_to_judge_on():
     graph = residual_network(1)
     network = quantize(graph, real_images(0, 1, graph.shapes["x"]), recipe="sl4x1+search")
-    assert any(line.startswith("sub_layer_search: plain of plain") for line in network.provenance["log"])
+    told = "sub_layer_search: plain of plain 0: squared error of the outputs on 0 images"
+    assert told in network.provenance["log"]
+
+
+@pytest.mark.parametrize(("count", "each"), [(1, 1), (2, 1), (5, 2), (6, 3), (40, 16)])
+def test_no_image_that_is_searched_on_is_judged_on(count, each):
+    graph = residual_network(1)
+    images = real_images(0, count, graph.shapes["x"])
+    halves = HeldOut(make_plan(graph, images, recipe="sl4x1+search"))
+    assert np.array_equal(halves.search, images[:each])
+    assert np.array_equal(halves.judge, images[each : 2 * each]) and len(halves.judge) == (each if count > 1 else 0)
 
 
 @pytest.mark.parametrize("recipe", ["sl0x1", "sl4x0", "sl70000x1", "sl4x70000+search"])

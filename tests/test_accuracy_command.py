@@ -117,7 +117,7 @@ def test_the_whole_is_written_to_docs_and_a_part_to_the_build_folder() -> None:
 
 
 @pytest.mark.parametrize("module", ["wesnpu.accuracy", "wesnpu.__main__", "wesnpu.demo"])
-def test_commands_take_one_thread_before_numpy_is_imported_so_that_two_runs_are_the_same(module: str) -> None:
+def test_commands_take_one_thread_before_numpy_is_imported(module: str) -> None:
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     environment = {name: value for name, value in os.environ.items() if name not in names}
     code = (

@@ -1,7 +1,7 @@
 """The command line, the demo and the report; what a user sees.
 
-Linear algebra takes one thread unless the environment says otherwise: with more, sums are added in another order, and
-what is learned from them may differ in its last bits.
+Linear algebra takes one thread unless the environment says otherwise: small machines are slower with more. (The passes
+of quant.recipe take one in any case, so that their networks have the same bytes.)
 """
 
 import os

@@ -6,7 +6,8 @@ from quant.plan import Plan
 
 IMAGES = 16  # calibration images that the loss is measured on
 POWER = 2.0  # p of the L_p loss
-JOINT = {8: 8, 17: 4}  # with at most so many exponents, so many are tried together; 17 are 8 layers and the input
+#: With at most so many exponents, so many neighbours are tried together, then any two; 17 are 8 layers and the input.
+JOINT = {8: 8, 17: 4}
 
 
 def rapq(plan: Plan) -> None:
@@ -14,7 +15,8 @@ def rapq(plan: Plan) -> None:
 
     The values that each may take are told in quant.exponents, the loss in quant.exponent_loss. It never increases
     (quant.exponent_search); the search starts at the plan's exponents or at those of least squared weight error,
-    whichever loses less. Up to 8 exponents the result is that of brute force. What the engine cannot run is left out.
+    whichever loses less. Up to 8 exponents the result is that of brute force; up to 17 no change of 4 neighbours or of
+    any two lowers the loss, unless the sweeps ran out. What the engine cannot run is left out.
     """
     loss = ExponentLoss(plan, IMAGES, POWER)
     given = tuple(place.start for place in loss.places)
@@ -26,7 +28,8 @@ def rapq(plan: Plan) -> None:
     def progress(tried: int) -> None:
         plan.report("exponents", tried)
 
-    found = descend([place.options for place in loss.places], start, loss, joint=joint, progress=progress)
+    options = [place.options for place in loss.places]
+    found = descend(options, start, loss, joint=joint, pairs=joint > 1, progress=progress)
     loss.put(found.choice)
     _note(plan, loss, given, first, found)
 
