@@ -43,7 +43,7 @@ def test_an_outlier_clips_and_does_not_decide():
 
 
 def test_least_squares_steps_reach_what_the_search_alone_does_not():
-    # at the start, 2^5, the six large weights have code 1 and their mean is 18: a step to 2^4, from which 2^1 is in reach
+    # at the start, 2^5, the six large weights have code 1 and their mean is 18: a step to 2^4, which has 2^1 in reach
     row = np.array([23.0] + [17.0] * 5 + [2.0] * 500 + [2000.0])
     counted = inliers(row)
     assert len(counted) == 506

@@ -89,6 +89,16 @@ def test_eval_counts_what_golden_computes(network: Path, model: Path, images: Pa
     assert counts == [(found == labels).sum(), (of_float == labels).sum(), (found == of_float).sum()]
 
 
+def test_eval_tells_of_a_float_network_that_is_not_the_source(
+    tmp_path: Path, network: Path, model: Path, images: Path
+) -> None:
+    other = float_model(tmp_path / "other.onnx", weight=np.ones((4, 1, 3, 3)))
+    same, told = (run("eval", network, "--images", images, "--float", path) for path in (model, other))
+    assert same.exit_code == told.exit_code == 0 and same.stderr == ""
+    line = f"{other}: is not the file tiny.onnx that the network was made from: agreement is with another one\n"
+    assert " ".join(told.stderr.split()) == " ".join(line.split())
+
+
 def test_eval_of_one_array_of_an_archive(tmp_path: Path, network: Path) -> None:
     rng = np.random.default_rng(7)
     pixels = rng.integers(0, 256, (5, SIZE, SIZE, 1), dtype=np.uint8)

@@ -1,5 +1,6 @@
 """``wesnpu eval``: a quantized network on images, in exact integers, beside the float network it came from."""
 
+import hashlib
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -58,11 +59,15 @@ def preprocessing_of(network: Network, path: Path) -> Preprocessing:
 
 
 def float_graph(network: Network, path: Path) -> Graph:
-    """The float network; WesnpuError when its input is not the quantized network's."""
+    """The float network; told when the quantized one was made from another file, WesnpuError for another input."""
     graph = import_onnx(path, preprocessing=network.preprocessing).graph
     shape = network.tensors[network.input].shape
     if graph.shapes[graph.input] != shape:
         raise WesnpuError(f"{path}: the input is {graph.shapes[graph.input]}: must be {shape}, as the quantized one")
+    made_from = network.provenance.get("source_sha256")
+    if made_from not in (None, hashlib.sha256(path.read_bytes()).hexdigest()):
+        source = network.provenance.get("source")
+        console.note(f"{path}: is not the file {source} that the network was made from: agreement is with another one")
     return graph
 
 
