@@ -178,7 +178,6 @@ PRESETS: dict[str, EngineConfig] = {
             size_bits=10,
             address_bits=24,
             counters=0,
-            without_timeout=1,
         ),
         EngineConfig(
             name="small",
