@@ -129,7 +129,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no queues: horizontal stride ignored", "in_order_walk.py", "column.eq(column + c.stride_x)",
              "column.eq(column + 1)", "conv_shift", "nano"),
     Mutation("no queues: vertical stride ignored", "in_order_walk.py", "turned.eq(~turned & c.stride_y[1])",
-             "turned.eq(1)", "conv_shift", "nano"),
+             "turned.eq(1)", "chain", "nano"),
     Mutation("no queues: channel block not advanced", "in_order_walk.py", "depth.eq(depth + c.input_block_stride)",
              "depth.eq(depth)", "pointwise", "nano"),
     Mutation("no queues: residual operand of another lane group", "in_order_walk.py",
