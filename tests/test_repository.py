@@ -19,7 +19,10 @@ OWN = {*ROOMS, "models", "tests"}
 #: What the files of a room may import besides the standard library and the room itself; tests may import more.
 ALLOWED = {
     "golden": {"numpy"},
-    "quant": {"golden", "numpy", "onnx", "onnxruntime", "PIL", "google", "matplotlib", "torch", "distributed"},
+    "quant": {
+        "golden", "numpy", "onnx", "onnxruntime", "PIL", "google", "matplotlib", "torch", "distributed",
+        "threadpoolctl",
+    },
     "compiler": {"golden", "numpy"},
     "rtl": {"golden", "compiler", "amaranth", "amaranth_boards"},
     "sim": {
