@@ -6,6 +6,7 @@ from rtl.prove import (
     command,
     credits,
     fetch,
+    in_order,
     in_order_fetch,
     load,
     read_arbiter,
@@ -19,6 +20,6 @@ from rtl.prove import (
 
 ROOMS = (
     requantizer, schemes, saturation, axi4, axi4_lite,
-    command, fetch, in_order_fetch, transfer, read_arbiter, load, weights, store, credits,
+    command, fetch, in_order, in_order_fetch, transfer, read_arbiter, load, weights, store, credits,
 )
 PROOFS = tuple(proof for room in ROOMS for proof in room.PROOFS)
