@@ -8,15 +8,16 @@ from compiler.config import EngineConfig
 from compiler.encoding import Unit
 from compiler.pipeline import ADDRESS, FEED, MULTIPLY, OPERANDS, WORDS, pipeline
 from rtl import command as cmd
-from rtl.array import ACC_BITS, MacArray
+from rtl.array import MacArray
+from rtl.compute_ports import back_members, trace_members
 from rtl.delay import delay_line
 from rtl.interfaces import Cause
 from rtl.microop import CONTEXTS, further_pixels
 from rtl.operands import Operands
 from rtl.planned_walk import PlannedWalk
 from rtl.results import Results
-from rtl.scratchpad import ADDRESS_BITS, WORD_BITS, results_layout
-from rtl.weights import SHIFT_BITS, ParameterMemory, WeightMemory
+from rtl.scratchpad import ADDRESS_BITS, WORD_BITS
+from rtl.weights import ParameterMemory, WeightMemory
 
 
 class Compute(wiring.Component):
@@ -43,26 +44,10 @@ class Compute(wiring.Component):
             "row": In(data.ArrayLayout(word, rows)),
             "residual": Out(stream.Signature(ADDRESS_BITS)),
             "residual_word": In(word),
-            "result": Out(results_layout(config)),
-            "result_valid": Out(1),
-            "weight_row": Out(range(config.weight_rows)),
-            "weights": In(config.weight_row_bytes * 8),
-            "parameter_row": Out(range(config.parameter_rows)),
-            "bias": In(data.ArrayLayout(ACC_BITS, config.lanes)),
-            "shift": In(data.ArrayLayout(SHIFT_BITS, config.lanes)),
-            "finished": Out(1),
-            "cause": Out(4),
-            "cause_layer": Out(16),
-            "illegal": Out(1),
-            "overflow": Out(1),
+            **back_members(config),
             "overflow_number": Out(cmd.NUMBER_BITS),
         }
-        if trace:
-            lanes, guard = config.lanes, config.guard_bits
-            members["trace_layer"] = Out(16)
-            for name, bits in (("acc", ACC_BITS), ("shifted", guard + 11), ("product", guard + 27)):
-                members[f"trace_{name}"] = Out(data.ArrayLayout(bits * lanes, pixels))
-        super().__init__(members)
+        super().__init__(members | trace_members(config) if trace else members)
 
     def elaborate(self, platform):
         m = Module()

@@ -115,8 +115,8 @@ class InOrderAccess(wiring.Component):
             mover.beat_valid.eq(waiting & answer.valid & moving & ~self.discard),
         ]
         with m.If(free):
-            fetching = fetch.request.valid & ~mover.write_asks  # a write that asks is not taken back
-            m.d.sync += [asking.eq(mover.request.valid | fetching), moving.eq(mover.request.valid)]
+            taken = fetch.request.valid & fetch.request.ready  # not while a write asks: it would be taken back
+            m.d.sync += [asking.eq(mover.request.valid | taken), moving.eq(mover.request.valid)]
         with m.Elif(asking & request.ready):
             m.d.sync += [asking.eq(0), waiting.eq(1)]
         with m.Elif(waiting & answer.valid):

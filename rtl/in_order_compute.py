@@ -1,21 +1,21 @@
 """COMPUTE of an engine without queues: walk, operands, array and results, one command at a time."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
 from compiler.encoding import Mode, Unit
 from compiler.pipeline import InOrder
 from rtl import command as cmd
-from rtl.array import ACC_BITS, MacArray
+from rtl.array import MacArray
+from rtl.compute_ports import back_members, trace_members
 from rtl.delay import delay_line
 from rtl.in_order_operands import InOrderOperands
 from rtl.in_order_results import InOrderResults
 from rtl.in_order_walk import InOrderWalk
 from rtl.interfaces import Cause
-from rtl.scratchpad import WORD_BITS, results_layout
-from rtl.weights import SHIFT_BITS
+from rtl.scratchpad import WORD_BITS
 
 ADDRESS, WORD, BYTES, SUM, RESULT = InOrder.ADDRESS, InOrder.WORD, InOrder.BYTES, InOrder.SUM, InOrder.RESULT
 
@@ -36,25 +36,9 @@ class InOrderCompute(wiring.Component):
             "row_address": Out(config.size_bits),
             "row_enable": Out(1),
             "word": In(WORD_BITS),
-            "result": Out(results_layout(config)),
-            "result_valid": Out(1),
-            "weight_row": Out(range(config.weight_rows)),
-            "weights": In(config.weight_row_bytes * 8),
-            "parameter_row": Out(range(config.parameter_rows)),
-            "bias": In(data.ArrayLayout(ACC_BITS, config.lanes)),
-            "shift": In(data.ArrayLayout(SHIFT_BITS, config.lanes)),
-            "finished": Out(1),
-            "cause": Out(4),
-            "cause_layer": Out(16),
-            "illegal": Out(1),
-            "overflow": Out(1),
+            **back_members(config),
         }
-        if trace:
-            lanes, guard = config.lanes, config.guard_bits
-            members["trace_layer"] = Out(16)
-            for name, bits in (("acc", ACC_BITS), ("shifted", guard + 11), ("product", guard + 27)):
-                members[f"trace_{name}"] = Out(data.ArrayLayout(bits * lanes, 1))
-        super().__init__(members)
+        super().__init__(members | trace_members(config) if trace else members)
 
     def elaborate(self, platform):
         m = Module()

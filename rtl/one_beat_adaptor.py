@@ -2,11 +2,9 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
-from rtl.interfaces import BEAT_BITS, Memory
-
-BEAT_BYTES = BEAT_BITS // 8
+from rtl.interfaces import BEAT_BITS
+from rtl.ram_adaptor import BEAT_BYTES, ram_members
 
 
 class OneBeatAdaptor(wiring.Component):
@@ -21,20 +19,8 @@ class OneBeatAdaptor(wiring.Component):
     """
 
     def __init__(self, *, words: int, width: int = BEAT_BITS):
-        if words < 2 or words & (words - 1) or words > 1 << 28:
-            raise ValueError(f"OneBeatAdaptor words = {words!r} must be a power of two in 2..2^28")
-        if width not in (BEAT_BITS, BEAT_BITS // 2):
-            raise ValueError(f"OneBeatAdaptor width = {width!r} must be {BEAT_BITS} or {BEAT_BITS // 2}")
         self._words, self._rows = words, BEAT_BITS // width
-        super().__init__(
-            {
-                "memory": In(Memory),
-                "address": Out(range(words * self._rows)),
-                "write_data": Out(width),
-                "write_enable": Out(1),
-                "read_data": In(width),
-            }
-        )
+        super().__init__(ram_members(type(self).__name__, words, width))
 
     def elaborate(self, platform):
         m = Module()

@@ -11,6 +11,22 @@ BEAT_BYTES = BEAT_BITS // 8
 READ_PLACES = 4  # read latency 1, FIFO and credit return: enough for one beat per cycle
 
 
+def ram_members(name: str, words: int, width: int) -> dict:
+    """Members of the adaptor called `name`, from the memory side to a RAM of `words` 16-byte words in rows of `width`
+    bits. ValueError unless words is a power of two in 2..2^28 and width is 128 or 64."""
+    if words < 2 or words & (words - 1) or words > 1 << 28:
+        raise ValueError(f"{name} words = {words!r} must be a power of two in 2..2^28")
+    if width not in (BEAT_BITS, BEAT_BITS // 2):
+        raise ValueError(f"{name} width = {width!r} must be {BEAT_BITS} or {BEAT_BITS // 2}")
+    return {
+        "memory": In(Memory),
+        "address": Out(range(words * BEAT_BITS // width)),
+        "write_data": Out(width),
+        "write_enable": Out(1),
+        "read_data": In(width),
+    }
+
+
 class RamAdaptor(wiring.Component):
     """Serves bursts from a RAM of `words` 16-byte words at byte address 0, reads and writes in turn.
 
@@ -27,21 +43,9 @@ class RamAdaptor(wiring.Component):
     """
 
     def __init__(self, *, words: int, width: int = BEAT_BITS):
-        if words < 2 or words & (words - 1) or words > 1 << 28:
-            raise ValueError(f"RamAdaptor words = {words!r} must be a power of two in 2..2^28")
-        if width not in (BEAT_BITS, BEAT_BITS // 2):
-            raise ValueError(f"RamAdaptor width = {width!r} must be {BEAT_BITS} or {BEAT_BITS // 2}")
         self._words = words
         self._rows = BEAT_BITS // width
-        super().__init__(
-            {
-                "memory": In(Memory),
-                "address": Out(range(words * self._rows)),
-                "write_data": Out(width),
-                "write_enable": Out(1),
-                "read_data": In(width),
-            }
-        )
+        super().__init__(ram_members(type(self).__name__, words, width))
 
     def elaborate(self, platform):
         m = Module()
