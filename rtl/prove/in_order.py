@@ -113,7 +113,7 @@ PROOFS = (
         name="in_order_reads", module="rtl.in_order", harness=lambda space: InOrderHarness(space), depth=2,
         claim="one read at a time, its answer to who asked; a read or write that asks is held until it is taken",
         bugs=(
-            ("fetching = fetch.request.valid & ~mover.write_asks", "fetching = fetch.request.valid"),
+            ("taken = fetch.request.valid & fetch.request.ready", "taken = fetch.request.valid"),
             ("write.valid.eq(mover.write_asks & ~fetches)", "write.valid.eq(mover.write_asks)"),
             ("mover.write_granted.eq(write.ready & ~fetches)", "mover.write_granted.eq(write.ready)"),
             ("free & ~mover.request.valid & ~mover.write_asks", "free & ~mover.write_asks"),
