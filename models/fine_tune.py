@@ -1,7 +1,8 @@
 """Fine-tune a Fashion-MNIST network to powers of two: ``python -m models.fine_tune fashion_mobilenet_v1 -o net.npz``.
 
-Trains on the data set's training images with quant.fine_tune (2210.03671) and scores the integer network on its 10,000
-test images. One fixed schedule, one seed, no selection. Needs torch and the data set, see models.fashion_mnist.
+Trains on the data set's training images with quant.learned.fine_tune (2210.03671) and scores the integer network on
+its 10,000 test images. One fixed schedule, one seed, no selection. Needs torch and the data set, see
+models.fashion_mnist.
 """
 
 import argparse
@@ -14,18 +15,18 @@ from golden.errors import WesnpuError
 from golden.file import save_network
 from golden.network import Network
 from models.fashion_mnist import load
-from quant import fashion
-from quant.evaluate import compare_scores, float_scores, scores
-from quant.fine_tune import Schedule, fine_tune
-from quant.images import Images
-from quant.lower import lower
+from quant.evaluation import fashion
+from quant.evaluation.evaluate import compare_scores, float_scores, scores
+from quant.images.batches import Images
+from quant.learned.fine_tune import Schedule, fine_tune
+from quant.plan.lower import lower
 from quant.recipe import execute, make_plan, provenance, recipe_passes
 
 RECIPE = "pow2-channel"  # the network that fine-tuning starts from
 
 
 def fine_tuned(name: str, images: np.ndarray, labels: np.ndarray, schedule: Schedule, bits: tuple[int, int]) -> Network:
-    """The integer network of one of quant.fashion.NETWORKS; bits of weights and activations; images uint8."""
+    """The integer network of one of fashion.NETWORKS; bits of weights and activations; images uint8."""
     plan = make_plan(
         fashion.imported(name), fashion.data().calibration, recipe=RECIPE, weight_bits=bits[0], activation_bits=bits[1],
         preprocessing=fashion.PREPROCESSING,

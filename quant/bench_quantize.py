@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from golden.errors import WesnpuError
-from quant.calibrate import batch_size
-from quant.efficientnet import MODEL, PREPROCESSING
-from quant.float_run import FloatRunner
-from quant.graph_onnx import to_onnx
-from quant.images import Images
-from quant.observers import OBSERVERS
+from quant.calibration.calibrate import batch_size
+from quant.calibration.observers import OBSERVERS
+from quant.evaluation.efficientnet import MODEL, PREPROCESSING
+from quant.float_graph.onnx_model import to_onnx
+from quant.float_graph.onnxruntime_run import FloatRunner
+from quant.images.batches import Images
 from quant.onnx_import import import_onnx
 from quant.recipe import quantize
 

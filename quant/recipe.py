@@ -14,12 +14,11 @@ from golden.errors import WesnpuError
 from golden.layer import WEIGHT_BITS
 from golden.network import Network, Preprocessing
 from golden.requantize import GUARD_BITS_MAX
-from quant.calibrate import batch_size
+from quant.calibration.calibrate import batch_size
+from quant.calibration.observers import observer_class
+from quant.float_graph.graph import Graph
 from quant.grammar import parse
-from quant.graph import Graph
-from quant.images import Images
-from quant.lower import lower
-from quant.observers import observer_class
+from quant.images.batches import Images
 from quant.onnx_import import Imported
 from quant.passes.activation_ranges import activation_ranges
 from quant.passes.activation_search import activation_search
@@ -58,8 +57,9 @@ from quant.passes.weight_scales import (
     wes_phase_scales,
     wes_scales,
 )
-from quant.plan import Options, Plan
-from quant.scales import ACTIVATION_BITS
+from quant.plan.lower import lower
+from quant.plan.plan import Options, Plan
+from quant.plan.scales import ACTIVATION_BITS
 
 PASSES: dict[str, Callable[[Plan], Any]] = {
     function.__name__: function
@@ -119,8 +119,8 @@ def quantize(
 ) -> Network:
     """The quantized network; two calls with the same arguments give byte-identical files.
 
-    calibration_images: see quant.images.Images. progress: called with (pass, images or layers done). The log of the
-    passes is in provenance["log"]. WesnpuError for a bad option, image, weight or a network that cannot be lowered.
+    calibration_images: see quant.images.batches.Images. progress: called with (pass, images or layers done). The log of
+    the passes is in provenance["log"]. WesnpuError for a bad option, image, weight or a network that cannot be lowered.
     """
     return quantize_with_plan(
         imported, calibration_images, recipe=recipe, observer=observer, guard_bits=guard_bits, weight_bits=weight_bits,

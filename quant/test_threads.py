@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from quant.fashion import MODELS
+from quant.evaluation.fashion import MODELS
 
 IMAGES = 4
 QUANTIZE = f"""
 import hashlib
 from golden.file import encode_network
-from quant import fashion
+from quant.evaluation import fashion
 from quant.recipe import quantize
 
 images = fashion.data().calibration[:{IMAGES}]

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from models import fashion_mnist
-from quant import efficientnet, fashion
 from quant.accuracy import plan
+from quant.evaluation import efficientnet, fashion
 from wesnpu import accuracy, accuracy_networks
 
 

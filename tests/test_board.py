@@ -18,9 +18,9 @@ from fpga.engines import engine
 from golden.errors import WesnpuError
 from golden.network import Network
 from golden.run import run
-from quant import fashion
-from quant.evaluate import input_codes
-from quant.images import Images
+from quant.evaluation import fashion
+from quant.evaluation.evaluate import input_codes
+from quant.images.batches import Images
 from quant.recipe import quantize
 from rtl.interfaces import Cause
 from sim.layers import random_network

@@ -10,7 +10,7 @@ from compiler.config import PRESETS
 from compiler.traffic import Traffic
 from golden.network import Network
 from golden.run import run
-from quant.images import Images
+from quant.images.batches import Images
 from wesnpu import demo, report, report_data
 
 COUNT = 40

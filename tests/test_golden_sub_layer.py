@@ -19,7 +19,7 @@ from golden.requantize import INT32_MAX, ShiftScaler
 from golden.run import run
 from golden.sub_layer import block_width
 from quant.accuracy.cost import channel_bytes, runs_on_engine
-from quant.export_qdq import export_qdq
+from quant.qdq.export import export_qdq
 from tests import golden_judge
 
 

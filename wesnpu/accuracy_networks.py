@@ -7,11 +7,11 @@ import numpy as np
 
 from golden.errors import WesnpuError
 from models import fashion_mnist
-from quant import efficientnet, fashion
 from quant.accuracy.plan import FASHION, IMAGENET, STRESS
 from quant.accuracy.subject import CALIBRATION_IMAGES, Subject, cross_fitted_draws, independent_draws
+from quant.evaluation import efficientnet, fashion
+from quant.evaluation.stress import inverse_cle, silent_outliers
 from quant.onnx_import import import_onnx
-from quant.stress import inverse_cle, silent_outliers
 from wesnpu import console
 
 DRAWS = {FASHION: 1, STRESS: 3, IMAGENET: 3}  # calibration draws; no bar rests on Fashion

@@ -15,8 +15,8 @@ import numpy as np
 from compiler.config import EngineConfig, preset
 from golden.network import Network
 from golden.preprocessing import Preprocessing
-from quant.evaluate import compare_scores, float_scores, input_codes, scores
-from quant.images import Images
+from quant.evaluation.evaluate import compare_scores, float_scores, input_codes, scores
+from quant.images.batches import Images
 from quant.onnx_import import Imported, import_onnx
 from quant.recipe import quantize
 from wesnpu import console, options, report, report_data

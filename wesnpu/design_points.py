@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from compiler.cycles import Memory
 from compiler.design_space import Candidate, Point, explore
 from golden.network import Network
-from quant.cluster import connected, map_batches
+from quant.evaluation.cluster import connected, map_batches
 
 Tried = tuple[Candidate, Memory, bool]  # the last: whether layers may be fused
 CODE = ("compiler.design_space",)  # what the workers of a cluster must hold as it is here
@@ -25,7 +25,7 @@ def points(
     """The point of every candidate with its memory, in order, the same wherever they are evaluated.
 
     processes: of this machine. scheduler: address of a dask.distributed scheduler whose workers do it instead.
-    progress is called with the number of points done. Errors are those of quant.cluster.
+    progress is called with the number of points done. Errors are those of quant.evaluation.cluster.
     """
     found = []
     for point in _evaluated(network, tried, min(processes, len(tried)), scheduler):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.preprocessing import Preprocessing
-from quant.image_set import ImageSet, open_images
-from quant.images import Images
+from quant.images.batches import Images
+from quant.images.image_set import ImageSet, open_images
 from wesnpu import console
 
 

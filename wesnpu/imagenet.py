@@ -14,9 +14,9 @@ import numpy as np
 
 from compiler.config import preset
 from golden.network import Network
-from quant.efficientnet import MODEL, PREPROCESSING
-from quant.evaluate import input_codes
-from quant.images import Images
+from quant.evaluation.efficientnet import MODEL, PREPROCESSING
+from quant.evaluation.evaluate import input_codes
+from quant.images.batches import Images
 from quant.onnx_import import import_onnx
 from quant.recipe import quantize
 from wesnpu import console, options

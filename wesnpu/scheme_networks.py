@@ -11,10 +11,10 @@ from golden.errors import WesnpuError
 from golden.network import ConvLayer, Network
 from golden.power_of_two import PowerOfTwo
 from golden.requantize import MULTIPLIER_MIN, Requantizer, ShiftScaler
-from quant import fashion
 from quant.accuracy.subject import Subject
-from quant.evaluate import compare_scores, scores
-from quant.images import Images
+from quant.evaluation import fashion
+from quant.evaluation.evaluate import compare_scores, scores
+from quant.images.batches import Images
 from quant.recipe import quantize
 
 #: Requantizer -> how the network is quantized for it (quant/grammar.py).

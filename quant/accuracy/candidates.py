@@ -11,10 +11,10 @@ from golden.file import encode_network
 from quant.accuracy.cost import channel_bytes, multiplier_kind, runs_on_engine
 from quant.accuracy.method import ORT_CHANNEL, Method
 from quant.accuracy.subject import Fold, Subject
-from quant.evaluate import scores, tensor_sqnr
-from quant.graph_onnx import to_onnx
-from quant.images import Images
-from quant.ort_static import ort_static
+from quant.evaluation.evaluate import scores, tensor_sqnr
+from quant.float_graph.onnx_model import to_onnx
+from quant.images.batches import Images
+from quant.qdq.ort_static import ort_static
 from quant.recipe import quantize_with_plan
 
 LAYER_IMAGES = 16  # images of the signal-to-noise ratio layer by layer
@@ -36,7 +36,7 @@ class Candidate(Protocol):
     def scores(
         self, images: Images, *, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
     ) -> np.ndarray:
-        """Scores (N, classes) in the candidate's own unit; arguments as `quant.evaluate.scores`."""
+        """Scores (N, classes) in the candidate's own unit; arguments as `quant.evaluation.evaluate.scores`."""
         ...
 
     def real(self, scores: np.ndarray) -> np.ndarray:

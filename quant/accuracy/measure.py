@@ -13,12 +13,12 @@ from golden.errors import WesnpuError
 from quant.accuracy.candidates import DECIBEL_MAX, Candidate, Progress, make
 from quant.accuracy.method import Method
 from quant.accuracy.subject import Subject
-from quant.images import Images
-from quant.sources import digest
+from quant.evaluation.sources import digest
+from quant.images.batches import Images
 
 #: The code that runs a network on images, and those of it whose imports have no part in that.
-EVALUATION = ("golden.run", "quant.images", "quant.input_scale", "quant.evaluate")
-EVALUATION_OPAQUE = ("quant.input_scale", "quant.evaluate")
+EVALUATION = ("golden.run", "quant.images.batches", "quant.plan.input_scale", "quant.evaluation.evaluate")
+EVALUATION_OPAQUE = ("quant.plan.input_scale", "quant.evaluation.evaluate")
 Run = Callable[[Images], np.ndarray]
 Keep = Callable[[str, str, Images, Run], np.ndarray]  # name, code, images, how to find the scores
 
@@ -64,8 +64,8 @@ def measure(
     """The method's result; a network that cannot be made gives one that says why.
 
     reference: the float network's scores, float (N, classes). workers, scheduler: where integers run, as
-    `quant.evaluate.scores`; no figure depends on them. progress is called with the number of images done. keep: finds
-    the scores of a network or knows them, as `quant.accuracy.store.Store.scores`.
+    `quant.evaluation.evaluate.scores`; no figure depends on them. progress is called with the number of images done.
+    keep: finds the scores of a network or knows them, as `quant.accuracy.store.Store.scores`.
     """
     found, done = np.zeros(reference.shape), 0
     layers: dict[str, float] = {}

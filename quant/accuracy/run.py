@@ -14,7 +14,7 @@ from quant.accuracy.measure import Measured, Run, evaluation_digest, measure
 from quant.accuracy.method import Method
 from quant.accuracy.store import Store, float_key, key
 from quant.accuracy.subject import Subject
-from quant.images import Images
+from quant.images.batches import Images
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class Unit:
 class Comparison:
     """Subjects, the float network's scores on each, and the results found so far, all kept in `store`.
 
-    scheduler: address of a dask.distributed cluster that runs the integers, as `quant.evaluate.scores`. times: of the
-    results whose time is known, processor seconds from float network to figures; none of those found on a cluster.
+    scheduler: address of a dask.distributed cluster that runs the integers, as `quant.evaluation.evaluate.scores`.
+    times: of the results whose time is known, processor seconds from float network to figures; none of those found on
+    a cluster.
     """
 
     subjects: Sequence[Subject]

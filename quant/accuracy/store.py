@@ -15,18 +15,21 @@ from golden.files import write_whole
 from quant.accuracy.measure import EVALUATION, EVALUATION_OPAQUE, Measured
 from quant.accuracy.method import Method
 from quant.accuracy.subject import Subject
-from quant.images import Images
+from quant.evaluation.sources import digest, function_digest
+from quant.images.batches import Images
 from quant.recipe import execute, make_plan, pass_of, quantize_with_plan, recipe_passes
-from quant.sources import digest, function_digest
 
 PACKAGES = ("numpy", "onnx", "onnxruntime")
 LEARNING = {"rapq_blocks"}  # passes that also need torch, and are refused without it
 MEASURE = tuple(f"quant.accuracy.{name}" for name in ("measure", "candidates", "cost"))
 #: What every integer result depends on besides its passes, and the functions of quant.recipe that run them.
-INTEGER = ("quant.lower", "quant.calibrate", *EVALUATION, *MEASURE)
+INTEGER = ("quant.plan.lower", "quant.calibration.calibrate", *EVALUATION, *MEASURE)
 RUNNERS = (quantize_with_plan, make_plan, execute)
-ORT = ("quant.ort_static", "quant.images", *MEASURE)
-FLOAT = ("quant.evaluate", "quant.float_run", "quant.graph_onnx", "quant.images")
+ORT = ("quant.qdq.ort_static", "quant.images.batches", *MEASURE)
+FLOAT = (
+    "quant.evaluation.evaluate", "quant.float_graph.onnxruntime_run", "quant.float_graph.onnx_model",
+    "quant.images.batches",
+)
 OPAQUE = (*EVALUATION_OPAQUE, *MEASURE)
 SAMPLE = 16  # images that tell whether other code gives the same integers
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from golden.errors import WesnpuError
 from golden.network import Preprocessing
-from quant.evaluate import float_scores
-from quant.graph import Graph
-from quant.graph_onnx import to_onnx
-from quant.images import Images
+from quant.evaluation.evaluate import float_scores
+from quant.float_graph.graph import Graph
+from quant.float_graph.onnx_model import to_onnx
+from quant.images.batches import Images
 from quant.onnx_import import Imported
 
 CALIBRATION_IMAGES = 64

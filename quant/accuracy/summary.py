@@ -10,7 +10,7 @@ import numpy as np
 from quant.accuracy.measure import Measured
 from quant.accuracy.method import ORT_CHANNEL, Method
 from quant.accuracy.run import Comparison, Unit
-from quant.mcnemar import mcnemar
+from quant.evaluation.mcnemar import mcnemar
 
 
 @dataclass(frozen=True)

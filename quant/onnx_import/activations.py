@@ -1,6 +1,6 @@
 """Relu and Clip (ReLU6 among them): clamps of the node before."""
 
-from quant.graph import Activation
+from quant.float_graph.graph import Activation
 from quant.onnx_import.builder import clamp
 from quant.onnx_import.step import Step
 from quant.onnx_import.values import View

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quant.graph import Add
+from quant.float_graph.graph import Add
 from quant.onnx_import.step import Step
 from quant.onnx_import.values import Const, View
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from quant.graph import Activation, BatchNorm, Conv, Node
+from quant.float_graph.graph import Activation, BatchNorm, Conv, Node
 from quant.onnx_import.values import View, lay_out
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from quant.float_run import FloatRunner
-from quant.graph import Activation, Add, Conv, Graph, Node
-from quant.graph_run import clamp, linear
+from quant.float_graph.graph import Activation, Add, Conv, Graph, Node
+from quant.float_graph.numpy_run import clamp, linear
+from quant.float_graph.onnxruntime_run import FloatRunner
 from quant.onnx_import.importer import Imported
 from quant.onnx_import.values import spread
 

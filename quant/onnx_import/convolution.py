@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quant.graph import BatchNorm, Conv
+from quant.float_graph.graph import BatchNorm, Conv
 from quant.onnx_import import windows
 from quant.onnx_import.step import Step
 from quant.onnx_import.values import View

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quant.graph import Activation, Conv, Node
+from quant.float_graph.graph import Activation, Conv, Node
 
 
 def fold_forward(nodes: list[Node], outputs: list[str], folded: list[str]) -> list[Node]:

@@ -9,8 +9,8 @@ import onnx
 
 from golden.errors import WesnpuError
 from golden.network import Preprocessing
-from quant.graph import Graph
-from quant.graph_onnx import to_onnx
+from quant.float_graph.graph import Graph
+from quant.float_graph.onnx_model import to_onnx
 from quant.onnx_import.fold import fold_forward
 from quant.onnx_import.layout import input_layout, sizes_of
 from quant.onnx_import.load import (

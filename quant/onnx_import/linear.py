@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from quant.graph import Conv
+from quant.float_graph.graph import Conv
 from quant.onnx_import.step import Step
 from quant.onnx_import.values import AXES, View
 

@@ -1,6 +1,6 @@
 """AveragePool, GlobalAveragePool, and ReduceMean over the image."""
 
-from quant.graph import Pool
+from quant.float_graph.graph import Pool
 from quant.onnx_import import windows
 from quant.onnx_import.step import Step
 from quant.onnx_import.values import View

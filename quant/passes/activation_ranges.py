@@ -1,10 +1,10 @@
 """Activation ranges of the float network on the calibration images, and int8 scales from them."""
 
-from quant.calibrate import collect
-from quant.calibration_run import images_in_memory
-from quant.input_scale import exact_input_scale
-from quant.plan import Plan
-from quant.scales import CODES, EMPTY_RANGE_SCALE, scale_of_range
+from quant.calibration.calibrate import collect
+from quant.calibration.calibration_run import images_in_memory
+from quant.plan.input_scale import exact_input_scale
+from quant.plan.plan import Plan
+from quant.plan.scales import CODES, EMPTY_RANGE_SCALE, scale_of_range
 
 
 def activation_ranges(plan: Plan) -> None:

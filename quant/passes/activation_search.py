@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from quant.float_run import FloatRunner
-from quant.graph_onnx import to_onnx
-from quant.held_out import BATCH, HeldOut
-from quant.input_moments import sampled_taps
-from quant.operations import Operation
+from quant.calibration.held_out import BATCH, HeldOut
+from quant.calibration.input_moments import sampled_taps
+from quant.float_graph.onnx_model import to_onnx
+from quant.float_graph.onnxruntime_run import FloatRunner
 from quant.passes.additions import tie_residual_scales
-from quant.plan import Plan
-from quant.scales import Scale, scale_of_range
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan
+from quant.plan.scales import Scale, scale_of_range
 
 FACTORS = np.linspace(0.01, 1.2, 100)  # of the range seen in calibration, as in the paper
 POSITIONS = 256  # sampled output positions that a factor is judged on

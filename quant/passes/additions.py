@@ -1,7 +1,7 @@
 """Fusion of additions and the order of scales that Eq. 7 needs."""
 
-from quant.operations import fuse
-from quant.plan import Plan
+from quant.plan.operations import fuse
+from quant.plan.plan import Plan
 
 
 def fuse_additions(plan: Plan) -> None:

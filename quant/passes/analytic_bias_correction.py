@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from quant.normal_moments import tensor_moments
-from quant.operations import Operation
-from quant.plan import Plan
+from quant.float_graph.normal_moments import tensor_moments
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan
 
 
 def analytic_bias_correction(plan: Plan) -> None:

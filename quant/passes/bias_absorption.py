@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from quant.graph import Activation, Conv, Graph
-from quant.plan import Plan
+from quant.float_graph.graph import Activation, Conv, Graph
+from quant.plan.plan import Plan
 
 SIGMAS = 3.0
 RELU = Activation(0.0, None)

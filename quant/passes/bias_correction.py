@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from golden.network import ConvLayer
-from quant.calibration_run import IntegerCalibration
-from quant.lower import lower_layer
-from quant.operations import Operation
-from quant.plan import Plan
+from quant.calibration.calibration_run import IntegerCalibration
+from quant.plan.lower import lower_layer
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan
 
 
 class TensorMeans(Protocol):

@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from quant.channel_order import better_order, order_cost, sorted_order
-from quant.graph import Add, Conv, Graph, Node, Pool
-from quant.output_sensitivity import output_sensitivity
+from quant.float_graph.graph import Add, Conv, Graph, Node, Pool
+from quant.float_graph.output_sensitivity import output_sensitivity
 from quant.passes.cross_layer_equalization import tied_tensors
-from quant.plan import Plan
-from quant.weights import channel_ranges
+from quant.plan.plan import Plan
+from quant.weights.channel_order import better_order, order_cost, sorted_order
+from quant.weights.weights import channel_ranges
 
 
 def channel_reordering(group: int) -> Callable[[Plan], None]:
-    """The pass for scales that `group` output channels share (quant.channel_order).
+    """The pass for scales that `group` output channels share (quant.weights.channel_order).
 
     With group = 1 channels are sorted by the weights that read them instead, which is what blocks of inputs share.
     """
@@ -59,8 +59,8 @@ def find_orders(graph: Graph, group: int) -> dict[str, np.ndarray]:
 def error_weights(node: Conv, sensitivity: np.ndarray) -> np.ndarray:
     """What a squared error of each channel counts, float64 (C,): h_c over the layer's sum of h_c r_c^2.
 
-    h: quant.output_sensitivity of its output; r: range over the layer's largest. So the cost of a layer is its noise
-    over its signal as the network's outputs see them, and layers count alike.
+    h: quant.float_graph.output_sensitivity of its output; r: range over the layer's largest. So the cost of a layer is
+    its noise over its signal as the network's outputs see them, and layers count alike.
     """
     ranges = channel_ranges(node.weight)
     relative = ranges / max(float(ranges.max()), np.finfo(np.float64).tiny)

@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from golden.errors import WesnpuError
-from quant.calibration_run import IntegerCalibration
-from quant.compensation import compensated, output_errors
-from quant.finer_steps import picked, trials
-from quant.input_moments import shrunk_moments
-from quant.operations import Operation
+from quant.calibration.calibration_run import IntegerCalibration
+from quant.calibration.input_moments import shrunk_moments
 from quant.passes.bias_correction import correct_bias
 from quant.passes.weight_scales import HEADROOM, SMALLEST_MULTIPLIER
-from quant.plan import Plan
-from quant.signal_gain import unit_gain
-from quant.weights import WeightCodes, accumulator_excess
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan
+from quant.weights.compensation import compensated, output_errors
+from quant.weights.finer_steps import picked, trials
+from quant.weights.signal_gain import unit_gain
+from quant.weights.weights import WeightCodes, accumulator_excess
 
 FULL_BITS = 8  # of weights, at which rounding that needs no image does
 MULTIPLIER_BELOW = 1 - 2.0**-20  # m < 1, with a margin for the float product
@@ -34,11 +34,11 @@ def compensated_rounding(plan: Plan) -> None:
 
 
 def compensated_rounding_finer_steps(plan: Plan) -> None:
-    """The same, and each channel takes that step of `quant.finer_steps` whose rounded output has the least error.
+    """The same, and each channel takes that step of `finer_steps` whose rounded output has the least error.
 
     A finer step clips the channel's largest weights, which the others answer. What is clipped makes outputs smaller
     more often than larger, and such gains multiply from layer to layer, so the layer's scale is set anew for a gain
-    of 1 (`quant.signal_gain`).
+    of 1 (`quant.weights.signal_gain`).
     """
     _each_layer(plan, with_finer_steps)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quant.graph import Activation, Add, Conv, Graph, Node, Pool
-from quant.plan import Plan
+from quant.float_graph.graph import Activation, Add, Conv, Graph, Node, Pool
+from quant.plan.plan import Plan
 
 OCTAVES = 8.0  # s is limited to 2^-8..2^8
 SWEEPS, TOLERANCE = 300, 1e-6  # in octaves

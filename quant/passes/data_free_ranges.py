@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from quant.graph import Node
-from quant.input_scale import exact_input_scale
-from quant.normal_moments import Moments, moments_before_clamp
+from quant.float_graph.graph import Node
+from quant.float_graph.normal_moments import Moments, moments_before_clamp
 from quant.passes.activation_ranges import activation_ranges
 from quant.passes.dead_channels import Interval, clamped, input_interval
-from quant.plan import Plan
-from quant.scales import scale_of_range
+from quant.plan.input_scale import exact_input_scale
+from quant.plan.plan import Plan
+from quant.plan.scales import scale_of_range
 
 SIGMAS = 6.0
 

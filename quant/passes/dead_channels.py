@@ -3,9 +3,9 @@
 import numpy as np
 
 from golden.network import Preprocessing
-from quant.graph import Activation, Add, Conv, Graph, Node
-from quant.plan import Plan
-from quant.weights import SMALLEST_NORMAL
+from quant.float_graph.graph import Activation, Add, Conv, Graph, Node
+from quant.plan.plan import Plan
+from quant.weights.weights import SMALLEST_NORMAL
 
 Interval = tuple[np.ndarray, np.ndarray]
 UNBOUNDED = 1e100  # stands for infinity, so that 0 times it is 0

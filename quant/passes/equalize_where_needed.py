@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from quant.float_run import FloatRunner
-from quant.graph_onnx import to_onnx
+from quant.float_graph.onnx_model import to_onnx
+from quant.float_graph.onnxruntime_run import FloatRunner
 from quant.passes.cross_layer_equalization import Group, cross_layer_equalization, find_factors, tensor_groups
-from quant.plan import Plan
+from quant.plan.plan import Plan
 
 IMAGES = 16  # calibration images that channel ranges are taken from
 GAIN = 0.5  # bits that an average channel must gain

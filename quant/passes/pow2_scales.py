@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from quant.msqe import msqe_exponent, weighted_error
-from quant.operations import FIXED_CODE, Operation
 from quant.passes.weight_scales import each_convolution, fit_exponent
-from quant.plan import Plan
-from quant.power_of_two import ceil_exponent, scale_of_exponent
-from quant.weights import WeightCodes, largest_code, recode
+from quant.plan.operations import FIXED_CODE, Operation
+from quant.plan.plan import Plan
+from quant.weights.msqe import msqe_exponent, weighted_error
+from quant.weights.power_of_two import ceil_exponent, scale_of_exponent
+from quant.weights.weights import WeightCodes, largest_code, recode
 
 
 def pow2_activation_scales(plan: Plan) -> None:
@@ -65,7 +65,7 @@ def pow2_msqe_channel_scales(plan: Plan) -> None:
 
 
 def msqe_scale(row: np.ndarray, bits: int) -> float:
-    """Real value of the left-aligned code 1 at the scale of `quant.msqe.msqe_exponent`.
+    """Real value of the left-aligned code 1 at the scale of `quant.weights.msqe.msqe_exponent`.
 
     The smallest that clips nothing where all weights, outliers too, have a larger squared error with the former.
     """

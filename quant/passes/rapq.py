@@ -1,8 +1,8 @@
 """Network-wide choice of power-of-two exponents (RAPQ, 2204.12322) on the integer network, without gradients."""
 
-from quant.exponent_loss import ExponentLoss
-from quant.exponent_search import Found, descend
-from quant.plan import Plan
+from quant.exponents.loss import ExponentLoss
+from quant.exponents.search import Found, descend
+from quant.plan.plan import Plan
 
 IMAGES = 16  # calibration images that the loss is measured on
 POWER = 2.0  # p of the L_p loss
@@ -13,10 +13,10 @@ JOINT = {8: 8, 17: 4}
 def rapq(plan: Plan) -> None:
     """Choose each exponent of a power-of-two network anew, against the loss of the network's outputs.
 
-    The values that each may take are told in quant.exponents, the loss in quant.exponent_loss. It never increases
-    (quant.exponent_search); the search starts at the plan's exponents or at those of least squared weight error,
-    whichever loses less. Up to 8 exponents the result is that of brute force; up to 17 no change of 4 neighbours or of
-    any two lowers the loss, unless the sweeps ran out. What the engine cannot run is left out.
+    The values that each may take are told in quant.exponents.exponents, the loss in quant.exponents.loss. It never
+    increases (quant.exponents.search); the search starts at the plan's exponents or at those of least squared weight
+    error, whichever loses less. Up to 8 exponents the result is that of brute force; up to 17 no change of 4 neighbours
+    or of any two lowers the loss, unless the sweeps ran out. What the engine cannot run is left out.
     """
     loss = ExponentLoss(plan, IMAGES, POWER)
     given = tuple(place.start for place in loss.places)

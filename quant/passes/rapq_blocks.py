@@ -3,12 +3,12 @@
 import numpy as np
 
 from golden.errors import WesnpuError
-from quant.float_run import FloatRunner
-from quant.graph_onnx import to_onnx
-from quant.integer_run import IntegerRun, first_images
-from quant.lower import lower
-from quant.operations import Operation
-from quant.plan import Plan
+from quant.calibration.integer_run import IntegerRun, first_images
+from quant.float_graph.onnx_model import to_onnx
+from quant.float_graph.onnxruntime_run import FloatRunner
+from quant.plan.lower import lower
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan
 
 IMAGES = 256  # calibration images that the blocks are learned on
 ITERATIONS = 400  # batches per block
@@ -23,7 +23,7 @@ def rapq_blocks(plan: Plan) -> None:
     try:
         import torch
 
-        from quant.block_reconstruction import Block, Schedule, blocks, loss_power, reconstruct
+        from quant.learned.block_reconstruction import Block, Schedule, blocks, loss_power, reconstruct
     except ModuleNotFoundError as error:
         raise WesnpuError(f"recipe part rapq-blocks needs {error.name}: install the extra 'train'") from error
     run, real = IntegerRun(plan, lower(plan), {}), first_images(plan, IMAGES)

@@ -1,8 +1,8 @@
 """The re-check before lowering: multipliers below 1, residual order, accumulators within int32."""
 
-from quant.multiplier import smallest_output_scale
 from quant.passes.weight_scales import fit_bias
-from quant.plan import Plan
+from quant.plan.multiplier import smallest_output_scale
+from quant.plan.plan import Plan
 
 EXACT = 1  # no headroom is left after bias correction
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from golden.sub_layer import block_width
-from quant.operations import Operation
-from quant.plan import Plan, Rounding
-from quant.sum_rounding import sum_rounded
-from quant.weights import WeightCodes, recode
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan, Rounding
+from quant.weights.sum_rounding import sum_rounded
+from quant.weights.weights import WeightCodes, recode
 
 
 def round_weights(plan: Plan) -> None:
@@ -17,7 +17,7 @@ def round_weights(plan: Plan) -> None:
 
 
 def round_weights_keeping_sums(plan: Plan) -> None:
-    """Codes whose rounding errors cancel in every kernel and output channel (quant.sum_rounding)."""
+    """Codes whose rounding errors cancel in every kernel and output channel (quant.weights.sum_rounding)."""
     _round(plan, keeping_sums)
 
 

@@ -1,6 +1,6 @@
 """Narrow shift fields: n_c in fewer than 4 bits, as an engine with a smaller parameter memory would store it."""
 
-from quant.plan import Plan
+from quant.plan.plan import Plan
 
 
 def shift_field_of_3_bits(plan: Plan) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 
 from golden.errors import WesnpuError
 from golden.layer import SIZE_MAX
-from quant.operations import Operation
 from quant.passes.weight_scales import HEADROOM, checked_ranges, dead_scale, fit_bias, fit_exponent, fixed_code, limited
-from quant.plan import Plan
-from quant.sub_layer import block_octaves, shifts_of, usable_blocks
-from quant.weights import WeightCodes, layer_scale, recode
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan
+from quant.weights.sub_layer import block_octaves, shifts_of, usable_blocks
+from quant.weights.weights import WeightCodes, layer_scale, recode
 
 Grid = tuple[float, np.ndarray, np.ndarray | None]  # layer scale, n_c, d
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from quant.block_search import LayerOutput, search
-from quant.held_out import HeldOut, float_tensors
-from quant.input_moments import input_moments
-from quant.operations import Operation
-from quant.output_sensitivity import output_sensitivity
+from quant.calibration.held_out import HeldOut, float_tensors
+from quant.calibration.input_moments import input_moments
+from quant.float_graph.output_sensitivity import output_sensitivity
 from quant.passes.sub_layer_scales import Grid, check_sizes, each_sub_layer, plain_grid
-from quant.plan import Plan
-from quant.sub_layer import shifts_of, usable_blocks
+from quant.plan.operations import Operation
+from quant.plan.plan import Plan
+from quant.weights.block_search import LayerOutput, search
+from quant.weights.sub_layer import shifts_of, usable_blocks
 
 
 def sub_layer_search_l2(group: int, blocks: int) -> Callable[[Plan], None]:

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from golden.errors import WesnpuError
-from quant.operations import FIXED_CODE, Operation
-from quant.phase_search import best_phase
-from quant.plan import Plan
-from quant.weights import (
+from quant.plan.operations import FIXED_CODE, Operation
+from quant.plan.plan import Plan
+from quant.weights.phase_search import best_phase
+from quant.weights.weights import (
     WeightCodes,
     accumulator_excess,
     channel_ranges,
@@ -55,7 +55,7 @@ def wes_half_scales(plan: Plan) -> None:
 
 
 def wes_phase_scales(plan: Plan) -> None:
-    """WES with the layer scale chosen within its octave (quant.phase_search), lowered likewise."""
+    """WES with the layer scale chosen within its octave (quant.weights.phase_search), lowered likewise."""
     each_convolution(plan, lambda operation, ranges: best_phase(operation.weight, plan.options.weight_bits))
     _note_saturated(plan)
 

@@ -20,7 +20,7 @@ from quant.accuracy.run import Comparison, Unit
 from quant.accuracy.store import Store
 from quant.accuracy.subject import Fold, Subject
 from quant.accuracy.summary import Row, float_top1, rows
-from quant.scales import ACTIVATION_BITS
+from quant.plan.scales import ACTIVATION_BITS
 from wesnpu import console, options
 from wesnpu.commands.quantize import ActivationBits
 from wesnpu.float_model import read_float_model

@@ -8,7 +8,7 @@ import typer
 from compiler.config import PRESETS
 from golden.errors import WesnpuError
 from golden.file import load_network
-from quant.evaluate import input_codes
+from quant.evaluation.evaluate import input_codes
 from wesnpu import console, options
 from wesnpu.commands.evaluate import preprocessing_of
 from wesnpu.cosim_report import report_of

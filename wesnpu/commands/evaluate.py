@@ -13,8 +13,8 @@ from golden.errors import WesnpuError
 from golden.file import load_network
 from golden.network import Network
 from golden.preprocessing import Preprocessing
-from quant.evaluate import float_scores, scores
-from quant.graph import Graph
+from quant.evaluation.evaluate import float_scores, scores
+from quant.float_graph.graph import Graph
 from quant.onnx_import import import_onnx
 from wesnpu import console, options
 from wesnpu.image_files import Pictures, read_pictures

@@ -7,9 +7,9 @@ import typer
 from golden.errors import WesnpuError
 from golden.file import load_network
 from golden.files import check_output, write_whole
-from quant.compare_qdq import QdqComparison, compare_qdq
-from quant.evaluate import input_codes
-from quant.export_qdq import ActivationType, export_qdq
+from quant.evaluation.evaluate import input_codes
+from quant.qdq.compare import QdqComparison, compare_qdq
+from quant.qdq.export import ActivationType, export_qdq
 from wesnpu import console, options
 from wesnpu.commands.evaluate import preprocessing_of
 from wesnpu.image_files import read_pictures

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from golden.errors import WesnpuError
-from quant.graph import Add, Conv, Graph, Node, Pool
+from quant.float_graph.graph import Add, Conv, Graph, Node, Pool
 from quant.onnx_import import Imported, import_onnx
 from quant.onnx_import.load import live_graph, read_model
 from quant.onnx_import.walk import HANDLERS

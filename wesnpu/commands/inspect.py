@@ -10,8 +10,8 @@ from golden.errors import WesnpuError
 from golden.file import load_network
 from golden.network import ConvLayer, Network
 from golden.requantize import SHIFT_MAX, Requantizer, ShiftScaler
-from quant.evaluate import tensor_sqnr
-from quant.weight_scale import real_weight_scale
+from quant.evaluation.evaluate import tensor_sqnr
+from quant.qdq.weight_scale import real_weight_scale
 from wesnpu import console, options
 from wesnpu.commands.evaluate import FloatModel, float_graph, preprocessing_of
 from wesnpu.image_files import read_pictures

@@ -10,7 +10,7 @@ from compiler.program import compile_network
 from golden.file import load_network
 from golden.network import Network
 from golden.run import run as golden_run
-from quant.evaluate import input_codes
+from quant.evaluation.evaluate import input_codes
 from wesnpu import console, options
 from wesnpu.commands.evaluate import known_labels, preprocessing_of, share
 from wesnpu.image_files import Pictures, read_pictures

@@ -1,0 +1,1 @@
+"""What the passes learn about one network, from float operations to the integer layers that golden runs."""
