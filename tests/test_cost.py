@@ -10,7 +10,7 @@ from fpga.schemes import SCHEMES, TOP, component_verilog, synthesize
 from golden.channel_multiplier import ChannelMultiplier
 from golden.errors import WesnpuError
 from golden.requantize import ShiftScaler
-from wesnpu.cost import DATA, DOCUMENT, PLOT, channel_networks
+from wesnpu.cost import DATA, DOCUMENT, KINDS, PLOT, channel_networks, check_rest
 from wesnpu.cost_document import NAMES, document, kilobytes, plot
 from wesnpu.scheme_networks import RECIPES, double_rounding, full_precision, power_of_two, single_precision
 
@@ -34,6 +34,18 @@ def test_every_requantizer_is_measured_as_it_is():
 def test_channels_are_counted():
     counts = {network.name: sum(layer.channels for layer in network.layers) for network in channel_networks()}
     assert counts == FOUND["channels"] and kilobytes(1024, 4) == 0.5
+
+
+def test_half_of_the_figures_is_measured_only_beside_the_other():
+    cases = ("accuracy", {"comb": 300, "accuracy": {}}), ("hardware", {"accuracy": {"V1": {}}}), ("hardware", None)
+    for kind, kept in cases:
+        schemes = {} if kept is None else {"shift-4": kept}
+        only = [one for one in KINDS if one != kind]
+        with pytest.raises(WesnpuError, match=f"cost.json has no {kind} of shift-4"):
+            check_rest(schemes, ["shift-4"], only)
+        check_rest(schemes, ["shift-4"], KINDS)
+    for kind in KINDS:
+        check_rest(FOUND["schemes"], list(SCHEMES), [kind])
 
 
 @pytest.mark.long

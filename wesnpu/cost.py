@@ -17,6 +17,7 @@ from typing import Any
 
 from fpga.device import device
 from fpga.schemes import SCHEMES, scheme_cost
+from golden.errors import WesnpuError
 from golden.files import write_whole
 from quant.accuracy.subject import Subject
 from wesnpu import console
@@ -36,8 +37,10 @@ def measure(target: str, seeds: int, names: list[str], kinds: Collection[str], c
     """The figures of docs/cost.json, those of `names` measured anew and written one by one.
 
     kinds: of KINDS, what is measured; the other figures stay as they are. crops: EfficientNet-Lite0 with its images.
+    WesnpuError for a requantizer whose other figures are not there.
     """
     found = json.loads(DATA.read_text()) if DATA.exists() else {"schemes": {}}
+    check_rest(found["schemes"], names, kinds)
     networks = {network.name: sum(layer.channels for layer in network.layers) for network in channel_networks()}
     found |= {"device": device(target).part, "channels": networks, "tools": {name: version(name) for name in TOOLS}}
     for name in names:
@@ -51,6 +54,16 @@ def measure(target: str, seeds: int, names: list[str], kinds: Collection[str], c
         found["schemes"] = {one: found["schemes"][one] for one in SCHEMES if one in found["schemes"]}
         write_whole(DATA, (json.dumps(found, indent=1) + "\n").encode())
     return found
+
+
+def check_rest(schemes: dict[str, Any], names: list[str], kinds: Collection[str]) -> None:
+    """WesnpuError unless the figures of `names` that are not measured are kept."""
+    for name in names:
+        kept = schemes.get(name, {})
+        rest = {"hardware": "comb" in kept, "accuracy": bool(kept.get("accuracy"))}
+        for kind in KINDS:
+            if kind not in kinds and not rest[kind]:
+                raise WesnpuError(f"{DATA.name} has no {kind} of {name}: measure it once without --only")
 
 
 def accuracy(scheme: str, crops: Subject | None) -> dict[str, dict[str, int]]:
@@ -78,8 +91,9 @@ def main(arguments: list[str]) -> int:
         if asked.document:
             found = json.loads(DATA.read_text())
         else:
-            crops = None if asked.images is None else efficientnet_subject(asked.images)
-            found = measure(asked.device, asked.seeds, names, [asked.only] if asked.only else KINDS, crops)
+            kinds = [asked.only] if asked.only else KINDS
+            crops = efficientnet_subject(asked.images) if asked.images and "accuracy" in kinds else None
+            found = measure(asked.device, asked.seeds, names, kinds, crops)
         write_whole(DOCUMENT, document(found).encode())
         write_whole(PLOT, plot(found).encode())
     except (ValueError, OSError) as error:

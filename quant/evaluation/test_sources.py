@@ -2,7 +2,7 @@
 
 import pytest
 
-from quant import sources
+from quant.evaluation import sources
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from quant.float_graph.numpy_run import run_graph
 from quant.float_graph.sample_graphs import RELU, conv, graph_of, real_images
 from quant.passes.bias_absorption import bias_absorption
 from quant.passes.cross_layer_equalization import cross_layer_equalization, cross_layer_equalization_pow2
-from quant.test_equalization import SHAPE, chain, convs, equalized, with_norms
+from quant.passes.test_equalization import SHAPE, chain, convs, equalized, with_norms
 
 
 @pytest.mark.parametrize("function", [cross_layer_equalization, cross_layer_equalization_pow2])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import quant.weights.compensation as module
-from quant.test_compensation import LIMIT, moments_of
 from quant.weights.compensation import compensated
+from quant.weights.test_compensation import LIMIT, moments_of
 
 
 def plain(row: np.ndarray, moments: np.ndarray) -> np.ndarray:
