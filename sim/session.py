@@ -109,12 +109,16 @@ class _Compared:
 
 
 class Session:
-    """One simulation: a driver, a configuration, the seed of its initial values and the tally of what was compared."""
+    """One simulation: a driver, a configuration, the seed of its initial values and the tally of what was compared.
 
-    def __init__(self, driver: Driver, config: EngineConfig, initial: int = 0):
+    stages: whether the driver's bench can record the requantizer's stages.
+    """
+
+    def __init__(self, driver: Driver, config: EngineConfig, initial: int = 0, *, stages: bool = True):
         self.driver = driver
         self.config = config
         self.initial = initial
+        self.stages = stages
         self.tally = Tally()
 
     async def check(self, prepared: Prepared) -> Outcome:
@@ -171,6 +175,8 @@ class Session:
 
     async def _by_stage(self, prepared: Prepared, wrong: list[str]) -> list[str]:
         """The mismatches again, of the first wrong stage: the same program rerun with all stages recorded."""
+        if not self.stages:
+            return wrong[:SHOWN]
         stages = expected_of(prepared.network, prepared.image, stages=True)
         full = replace(prepared, job=prepared.job.with_(record=2), expected=stages)
         try:

@@ -16,7 +16,7 @@ from sim.build import ROOT, build_bench, module_ports
 from sim.cases import Orders
 from sim.compiled import compute_writes, prepare_compiled
 from sim.configurations import configuration, random_configuration
-from sim.cosim import cosim
+from sim.cosim import LARGE, cosim
 from sim.coverage import uncovered
 from sim.driver import SimulationError
 from sim.expected import expected_of
@@ -181,8 +181,10 @@ def test_cosim_compares_every_tensor_and_counts_cycles():
     assert all(one.share <= two.share for one, two in zip(done, done[1:], strict=False))
 
 
-def test_cosim_tells_a_difference_by_place_and_stage(monkeypatch):
-    """The weights expected are not those that run: the program is run again with all stages, on the same process."""
+@pytest.mark.parametrize("large", [False, True])
+def test_cosim_tells_a_difference_by_place_and_stage(large, monkeypatch):
+    """The weights expected are not those that run: the program is run again with all stages, on the same process or,
+    after a large run without them, on another bench."""
     network, image = random_network("pointwise", 3, CONFIG.guard_bits)
     other = replace(network, layers=(replace(network.layers[0], weight=0 * network.layers[0].weight),))
 
@@ -190,6 +192,7 @@ def test_cosim_tells_a_difference_by_place_and_stage(monkeypatch):
         return replace(prepare_compiled(*arguments), network=other, expected=expected_of(other, image))
 
     monkeypatch.setattr("sim.cosim.prepare_compiled", prepare)
+    monkeypatch.setattr("sim.cosim.LARGE", 0 if large else LARGE)
     right, result = cosim(other, image[None], "small"), cosim(network, image[None], "small")
     assert len(result.mismatches) == 1
     assert "image 0: " in result.mismatches[0] and "layer layer0 channel" in result.mismatches[0]

@@ -123,7 +123,7 @@ module bench (
     );
 
     trace_recorder #(
-        .PIXELS(`BENCH_PIXELS), .LANES(`BENCH_LANES), .GUARD_BITS(`BENCH_GUARD_BITS)
+        .PIXELS(`BENCH_PIXELS), .LANES(`BENCH_LANES), .GUARD_BITS(`BENCH_GUARD_BITS), .STAGES(`BENCH_STAGES)
     ) trace (
         .clk, .open(load), .close(dump), .job, .record, .layers,
         .valid(trace_valid), .layer(trace_layer), .sub(trace_sub), .pixel_valid(trace_pixel_valid),

@@ -5,6 +5,11 @@
 
 namespace {
 std::FILE* file = nullptr;
+
+// The first `words` 32-bit words of a vector, the least significant first.
+void write(const svBitVecVal* vector, int words) {
+    if (file) std::fwrite(vector, sizeof(svBitVecVal), words, file);
+}
 }
 
 extern "C" void trace_close() {
@@ -17,7 +22,6 @@ extern "C" void trace_open(const char* name) {
     file = std::fopen(name, "wb");
 }
 
-// The first `words` 32-bit words of a vector, the least significant first.
-extern "C" void trace_write(const svBitVecVal* vector, int words) {
-    if (file) std::fwrite(vector, sizeof(svBitVecVal), words, file);
-}
+extern "C" void trace_result(const svBitVecVal* vector, int words) { write(vector, words); }
+
+extern "C" void trace_stages(const svBitVecVal* vector, int words) { write(vector, words); }

@@ -2,11 +2,14 @@
 //
 // Record, in little-endian 32-bit words: layer | sub << 16 | pixel_valid << 24; the addresses, 16 bits each,
 // padded to whole words; the output bytes, padded to whole words; with `record` = 2 then per result acc, shifted (32 bits each, sign-extended)
-// and product (64 bits). Causes file: per layer 16 counts of 32 bits.
+// and product (64 bits); STAGES = 0 leaves these out and breaks the run that asks for them. Causes file: per layer 16 counts of 32 bits.
+`include "bench_faults.svh"
+
 module trace_recorder #(
     parameter int PIXELS = 1,
     parameter int LANES = 2,
-    parameter int GUARD_BITS = 7
+    parameter int GUARD_BITS = 7,
+    parameter bit STAGES = 1
 ) (
     input logic clk,
     input logic open,
@@ -38,7 +41,8 @@ module trace_recorder #(
 
     import "DPI-C" function void trace_open(input string name);
     import "DPI-C" function void trace_close();
-    import "DPI-C" function void trace_write(input bit [(RECORD_WORDS+STAGES_WORDS)*32-1:0] vector, input int words);
+    import "DPI-C" function void trace_result(input bit [RECORD_WORDS*32-1:0] vector, input int words);
+    import "DPI-C" function void trace_stages(input bit [STAGES_WORDS*32-1:0] vector, input int words);
 
     logic [31:0] causes[1<<16][16];
     logic [RESULTS*32-1:0] wide_shifted;
@@ -54,6 +58,7 @@ module trace_recorder #(
 
     always @(posedge clk) begin
         if (open) begin
+            if (!STAGES && record == 2) `FAULT("this bench records no stages")
             if (record != 0) trace_open($sformatf("job_%0d.trace", job));
             for (int i = 0; i < int'(layers); i++) causes[i] = '{default: 0};
         end else if (close) begin
@@ -64,9 +69,8 @@ module trace_recorder #(
                 for (int j = 0; j < 16; j++) $fwrite(causes_file, "%u", causes[i][j]);
             $fclose(causes_file);
         end else begin
-            if (valid && record == 1) trace_write({(STAGES_WORDS * 32)'(0), write}, RECORD_WORDS);
-            if (valid && record == 2)
-                trace_write({wide_product, wide_shifted, acc, write}, RECORD_WORDS + STAGES_WORDS);
+            if (valid && record != 0) trace_result(write, RECORD_WORDS);
+            if (STAGES && valid && record == 2) trace_stages({wide_product, wide_shifted, acc}, STAGES_WORDS);
             if (cause_valid) causes[cause_layer][cause] = causes[cause_layer][cause] + 1;
         end
     end
