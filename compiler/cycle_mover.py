@@ -39,12 +39,32 @@ class Accesses(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Rhythm:
+    """A channel of the memory: one beat of the bus in every `interval` cycles, counted from the start of the program;
+    beats: of a 16-byte unit."""
+
+    beats: int
+    interval: float
+
+    def last(self, cycle: int) -> int:
+        """The cycle of a unit's last beat when the first may go from `cycle` on."""
+        first = ceil(cycle / self.interval)
+        return ceil((first + self.beats - 1) * self.interval)
+
+
+def rhythm(per_cycle: float, bus_bytes: int) -> Rhythm:
+    """That of a memory of so many bytes per cycle."""
+    return Rhythm(16 // bus_bytes, bus_bytes / min(per_cycle, bus_bytes))
+
+
 class BeatReads:
     """One 16-byte unit under way at a time; the mover's before the fetcher's."""
 
     def __init__(self, clock: Clock, memory: Memory, bus_bytes: int):
         self._clock = clock
-        self._way = WAY_OUT - 1 + memory.read_latency + ceil(memory.unit_cycles(memory.read_bytes, bus_bytes))
+        self._way = WAY_OUT + memory.read_latency
+        self._rhythm = rhythm(memory.read_bytes, bus_bytes)
         self._waiting: dict[str, Callable[[], object]] = {}
         self._busy = False
         self.units = 0
@@ -63,7 +83,7 @@ class BeatReads:
         self._busy = True
         answered = self._waiting.pop("mover" if "mover" in self._waiting else "fetch")
         self.units += 1
-        self._clock.at(self._clock.now + self._way, lambda: self._answer(answered))
+        self._clock.at(self._rhythm.last(self._clock.now + self._way), lambda: self._answer(answered))
 
     def _answer(self, answered: Callable[[], object]) -> None:
         answered()
@@ -82,8 +102,7 @@ class Mover:
         array: Accesses,
     ):
         self._clock, self._reads, self._finished, self._array = clock, reads, finished, array
-        unit = ceil(memory.unit_cycles(memory.write_bytes, config.bus_bytes))
-        self._write = WORD_READ + WRITE_WAY + unit + memory.write_latency
+        self._rhythm, self._latency = rhythm(memory.write_bytes, config.bus_bytes), memory.write_latency
         self._command: Command | None = None
         self._beats: Iterator[int] = iter(())
         self.periods: list[Period] = []
@@ -126,7 +145,8 @@ class Mover:
         while self._array.reads(cycle):
             cycle += 1
         self.written += 1
-        self._next(cycle + self._write + 1)
+        sent = self._rhythm.last(cycle + WORD_READ + 1)
+        self._next(sent + WRITE_WAY + self._latency + 1)
 
     def _end(self) -> None:
         assert self._command is not None

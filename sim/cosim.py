@@ -27,7 +27,7 @@ from sim.runner import RUNS
 from sim.session import Session
 
 MOST_LATENCY = 65535  # cycles that the bench's memory can wait
-LARGE = 100_000_000  # multiply-accumulates to simulate from which on a simulator without the requantizer's stages pays
+LARGE = 100_000_000  # multiply-accumulates of a network that is worth a simulator of its own, without stages
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def cosim(
         if not 0 <= latency <= MOST_LATENCY:
             raise WesnpuError(f"latency is {latency}: must be in 0..{MOST_LATENCY}")
         how = replace(how, read_latency=latency, write_latency=latency)
-    macs = len(images) * sum(layer_macs(network, layer) for layer in network.layers)
+    macs = sum(layer_macs(network, layer) for layer in network.layers)
     build, watch = build_bench(config, stages=macs < LARGE), _Watch(network, len(images), progress)
     workers = min(len(images), processes or os.cpu_count() or 1)
 

@@ -146,7 +146,8 @@ def test_memory_refuses(field, value):
 
 
 @pytest.mark.parametrize(
-    ("config", "latency"), [("large", 200), ("small", 200), pytest.param("large", 20, marks=LONG)]
+    ("config", "latency"),
+    [("large", 200), ("small", 200), pytest.param("large", 20, marks=LONG), pytest.param("small", 20, marks=LONG)],
 )
 def test_narrow_memory(config, latency):
     """Half the bus width: 8 bytes per cycle on `large`, 4 on `small`."""
@@ -156,10 +157,11 @@ def test_narrow_memory(config, latency):
     check(fashion("fashion_mobilenet_v2"), engine, memory, stalls="half")
 
 
-def test_narrow_memory_without_queues():
-    """A beat that goes every other cycle comes one cycle sooner or later, and here every beat is waited for."""
-    memory = Memory(read_bytes=4, write_bytes=4, read_latency=200, write_latency=200)
-    check(fashion("fashion_nano", 5), preset("nano"), memory, stalls="half")
+@pytest.mark.parametrize("latency", [20, 21, pytest.param(200, marks=LONG)])
+def test_narrow_memory_without_queues(latency):
+    """A beat goes every other cycle, and here every beat is waited for."""
+    memory = Memory(read_bytes=4, write_bytes=4, read_latency=latency, write_latency=latency)
+    check(fashion("fashion_nano", 5), preset("nano"), memory, stalls="half", share=0.005)
 
 
 def test_slow_memory_costs_cycles():
