@@ -17,8 +17,8 @@ class Memory:
     """External memory as the engine sees it.
 
     read_bytes, write_bytes: per cycle, at most those of the bus count; below them whole beats come, and not in every
-    cycle. read_latency: cycles from an accepted address to
-    its first data; write_latency: from the last data to the response. outstanding: read bursts under way at most.
+    cycle. read_latency: cycles from an accepted address to its first data; write_latency: from the last data to the
+    response. outstanding: read bursts under way at most.
     """
 
     read_bytes: float = 16.0

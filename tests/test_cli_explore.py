@@ -109,7 +109,8 @@ def test_a_png_is_a_png() -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("--configs", "huge"), ("--lanes", "eight"), ("--taps", "0"), ("--pixels", "1.5"), ("--bandwidth", "0"),
+        ("--configs", "huge"), ("--lanes", "eight"), ("--lanes", "inf"), ("--lanes", "nan"), ("--taps", "0"),
+        ("--pixels", "1.5"), ("--bandwidth", "0"),
         ("--mhz", 0), ("--latency", -1), ("--output", "plot.pdf"),
     ],
 )

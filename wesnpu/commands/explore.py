@@ -101,7 +101,7 @@ def check_outputs(network: Path, table: Path | None, plot: Path | None) -> str:
 def whole_numbers(name: str, text: str) -> tuple[int, ...]:
     """'1,2' as (1, 2); WesnpuError naming the option otherwise."""
     values = options.numbers(name, text)
-    if any(value != int(value) or value < 1 for value in values):
+    if not all(value.is_integer() and value >= 1 for value in values):
         raise WesnpuError(f"--{name} is {text!r}: must be positive whole numbers separated by commas")
     return tuple(int(value) for value in values)
 
