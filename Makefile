@@ -61,8 +61,9 @@ cost: ## [DEVICE=25f SEEDS=5 IMAGES=DIR] what each requantizer costs on an FPGA 
 	@$(PYTHON) -I wesnpu/bootstrap.py --extra synth
 	@$(RUN) -m wesnpu.cost $(if $(DEVICE),--device $(DEVICE)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(IMAGES),--images $(IMAGES))
 
-netlist: setup ## [CONFIG=nano DEVICE=up5k] simulate what synthesis made of the requantizer: the same test
-	@$(RUN) -m fpga.netlist_cases $(if $(CONFIG),--config $(CONFIG)) $(if $(DEVICE),--device $(DEVICE))
+netlist: setup ## [CONFIG=nano DEVICE=up5k | BOARD=icebreaker] simulate what synthesis made of an engine, or of a board
+	@$(RUN) $(if $(BOARD),-m wesnpu.board_netlist $(BOARD),-m fpga.netlist_cases \
+	  $(if $(CONFIG),--config $(CONFIG)) $(if $(DEVICE),--device $(DEVICE)))
 
 models: setup ## build the ImageNet-sized networks into the cache folder
 	@$(RUN) -m models.build $(MODEL)

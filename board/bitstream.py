@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from amaranth.build import Platform
+from amaranth.build.run import BuildPlan
+
 from board.boards import BoardDesign, BoardTop
 from fpga import dual
 from fpga.area import area
@@ -49,11 +52,8 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     WesnpuError when the design does not fit (which cells, how many, of how many), misses its clock or a tool fails.
     """
     platform = board.platform()
-    family = "ice40" if platform.device.startswith("iCE40") else "ecp5"
-    options = f"--report {REPORT} --seed {seed}"
-    for name, text in FILES[family].items():
-        platform.add_file(name, text)
-    plan = platform.build(BoardTop(board), name=NAME, do_build=False, nextpnr_opts=options, **SYNTHESIS[family])
+    family = family_of(platform)
+    plan = plan_of(board, platform, f"--report {REPORT} --seed {seed}")
     parts = [f"{name}\0{_text(content)}" for name, content in sorted(plan.files.items())]
     versions = [tool_version(tool) for tool in TOOLS[family].values()]
     folder = kept(lambda made: _run(plan, family, made), *parts, *versions)
@@ -75,11 +75,24 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     return Bitstream(target, summary)
 
 
+def family_of(platform: Platform) -> str:
+    """The FPGA family of a board, which names its tools."""
+    return "ice40" if platform.device.startswith("iCE40") else "ecp5"
+
+
+def plan_of(board: BoardDesign, platform: Platform, options: str = "") -> BuildPlan:
+    """Everything that the tools get. options: of nextpnr."""
+    family = family_of(platform)
+    for name, text in FILES[family].items():
+        platform.add_file(name, text)
+    return platform.build(BoardTop(board), name=NAME, do_build=False, nextpnr_opts=options, **SYNTHESIS[family])
+
+
 def _text(content: str | bytes) -> str:
     return content if isinstance(content, str) else content.decode("latin-1")
 
 
-def _run(plan, family: str, folder: Path) -> None:
+def _run(plan: BuildPlan, family: str, folder: Path) -> None:
     """Run the platform's script; it finds each tool by a variable, which names a script of one line."""
     plan.extract(folder)
     environment = dict(os.environ)

@@ -48,9 +48,13 @@ class SimulatedLine:
     """A Line (board/line.py) whose other end is a simulated board; leave its context to end the simulator.
 
     seed draws the initial contents of memory. Time is simulated time; `cycles` tells how much there was so far.
+    plusargs: for the Verilog.
     """
 
-    def __init__(self, build: Build, *, divisor: int = DIVISOR, clock_hz: int = CLOCK_HZ, seed: int = 1):
+    def __init__(
+        self, build: Build, *, divisor: int = DIVISOR, clock_hz: int = CLOCK_HZ, seed: int = 1,
+        plusargs: tuple[str, ...] = (),
+    ):
         self.byte_seconds = 10 * divisor / clock_hz
         self.latency = LATENCY_CYCLES / clock_hz
         self.cycles = 0
@@ -59,7 +63,7 @@ class SimulatedLine:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         arguments = [f"divisor={divisor}", "+verilator+rand+reset+2", f"+verilator+seed+{seed % (1 << 31) + 1}"]
         self._process = subprocess.Popen(
-            [process_program(build, MAIN, ""), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [process_program(build, MAIN, ""), *arguments, *plusargs], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._log,
         )
 

@@ -1,11 +1,16 @@
 """What synthesis makes of the design computes what the design computes; the models of cells are tested."""
 
+import re
+
 import pytest
 
 from compiler.config import preset
 from fpga.device import device
-from fpga.netlist_cases import cells_case, dual_case, requantizer_case
-from fpga.post_synthesis import cell_models, without_module
+from fpga.engines import engine
+from fpga.netlist_cases import ENGINE_CASES, WRONG_TABLES, cells_case, dual_case, engine_case, requantizer_case
+from fpga.post_synthesis import OWN_FOLDER, cell_models, without_module, yosys_models
+from fpga.tools import run_tool
+from fpga.wrong_tables import TABLES, with_wrong_tables
 from golden.errors import WesnpuError
 
 #: Single changes of the models, each of which the comparison with the source must see.
@@ -49,6 +54,81 @@ def test_requantizer_on_ecp5():
     result = requantizer_case(preset("small"), device("85f"))
     assert not result.failure, result.failure
     assert result.values > 10_000
+
+
+ENGINES = (("nano", "up5k"), ("nano", "85f"))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("case", ENGINE_CASES)
+@pytest.mark.parametrize("config, name", ENGINES)
+def test_engine(config, name, case):
+    result = engine_case(engine(config), device(name), case)
+    assert not result.failure, result.failure
+    assert result.programs >= ENGINE_CASES[case] and result.values > 1000 and result.memory_bytes > result.values
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("table", range(1, WRONG_TABLES + 1))
+def test_a_wrong_table_of_an_engine_is_found(table):
+    assert engine_case(preset("nano"), device("up5k"), "mixed", table=table).failure
+
+
+PAIRS = """
+module pairs (input [3:0] i, output [15:0] differ);
+  for (genvar k = 0; k < 16; k++) begin : entry
+    wire own, yosys;
+    OWN #(.CONTENTS(16'b1 << k)) one (WIRED, .OUTPUT(own));
+    CELL #(.CONTENTS(16'b1 << k)) other (WIRED, .OUTPUT(yosys));
+    assign differ[k] = own ^ yosys;
+  end
+endmodule
+"""
+
+
+@pytest.mark.parametrize("family", TABLES)
+def test_tables_are_those_of_yosys(family, tmp_path):
+    """Each of the 16 entries stands where yosys has it, so any contents do."""
+    table = TABLES[family]
+    own = (OWN_FOLDER / f"{table.cell.lower()}.v").read_text().replace(f"module {table.cell} ", "module OWN ")
+    wired = ", ".join(f".{name}(i[{bit}])" for bit, name in enumerate(table.inputs))
+    words = {"CONTENTS": table.contents, "WIRED": wired, "OUTPUT": table.output, "CELL": table.cell}
+    text = own + re.sub("|".join(words), lambda found: words[found[0]], PAIRS)
+    (tmp_path / "pairs.v").write_text(text + yosys_models(family))
+    script = "read_verilog -sv pairs.v; hierarchy -top pairs; proc; flatten; opt; sat -verify -prove differ 0 pairs"
+    run_tool("yosys", ["-p", script], tmp_path)
+    (tmp_path / "pairs.v").write_text(text.replace("16'b1 << k)) one", "16'b1 << (k ^ 5))) one") + yosys_models(family))
+    with pytest.raises(WesnpuError, match="yosys failed"):
+        run_tool("yosys", ["-p", script], tmp_path)
+
+
+LUT = """module SB_LUT4 (...); endmodule
+  SB_LUT4 #(
+    .LUT_INIT(16'h8000)
+  ) first (
+    .O(y)
+  );
+  SB_LUT4 #(
+    .LUT_INIT(16'h0001)
+  ) second (
+    .O(z)
+  );
+"""
+
+
+def test_wrong_tables_are_drawn_and_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    netlist = tmp_path / "netlist.v"
+    netlist.write_text(LUT)
+    one = {with_wrong_tables(netlist, "ice40", 1, seed).read_text() for seed in range(8)}
+    assert len(one) == 2  # the first or the second
+    both = with_wrong_tables(netlist, "ice40", 2, 1).read_text()
+    assert both.index(".NUMBER(1)") < both.index(".NUMBER(2)") < both.index("module WRONG_SB_LUT4")
+    assert both.count("  WRONG_SB_LUT4 #(") == 2 and both.count("16'h8000") == 1
+    with pytest.raises(WesnpuError, match="has 2 tables: 3 of them"):
+        with_wrong_tables(netlist, "ice40", 3, 1)
 
 
 def test_models_stand_alone_and_own_cells_take_the_place_of_empty_ones():

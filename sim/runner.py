@@ -45,9 +45,9 @@ class Result:
 
 def run_case(
     orders: Orders, config: EngineConfig, *, build: Build | None = None, waves: bool = False,
-    module: str = "sim.entry", environment: dict[str, str] | None = None,
+    module: str = "sim.entry", environment: dict[str, str] | None = None, arguments: tuple[str, ...] = (),
 ) -> Result:
-    """Run a case in a new simulator process.
+    """Run a case in a new simulator process. arguments: plusargs for its Verilog.
 
     WesnpuError when the simulator did not get as far as a result; a failed comparison is in Result.failure.
     """
@@ -63,7 +63,8 @@ def run_case(
     try:
         runner.test(
             test_module=module, hdl_toplevel=build.toplevel, hdl_toplevel_lang="verilog", build_dir=build.folder,
-            test_dir=folder, results_xml=str(results), seed=orders.seed, plusargs=random_values(orders.initial),
+            test_dir=folder, results_xml=str(results), seed=orders.seed,
+            plusargs=[*random_values(orders.initial), *arguments],
             waves=waves, log_file=folder / "simulation.log",
             extra_env={"SIM_ORDERS": orders_text, "SIM_CONFIG": config_text, "PYTHONPATH": paths} | (environment or {}),
         )
