@@ -17,9 +17,9 @@ from compiler.config import EngineConfig
 from compiler.program import CompiledNetwork, compile_network
 from golden.network import Network
 from golden.run import run as golden_run
-from quant import fashion
-from quant.evaluate import input_codes
-from quant.images import Images
+from quant.evaluation import fashion
+from quant.evaluation.evaluate import input_codes
+from quant.images.batches import Images
 from quant.recipe import quantize
 from wesnpu import console
 from wesnpu.errors import one_line
