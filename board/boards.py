@@ -55,12 +55,12 @@ BOARDS: dict[str, BoardDesign] = {
     for one in (
         BoardDesign(
             name="ulx3s_85f", platform=ULX3S_85F_Platform, config="small", memory_words=1 << 14,
-            clock_hz=50_000_000, baud=1_000_000, reset=("button_fire", 0),
+            clock_hz=25_000_000, baud=1_000_000, reset=("button_fire", 0),
             lights=(("led", 0), ("led", 1)),
         ),
         BoardDesign(
             name="ecpix5_85f", platform=ECPIX585Platform, config="small", memory_words=1 << 14,
-            clock_hz=50_000_000, baud=1_000_000, reset=("rst", 0),
+            clock_hz=25_000_000, baud=1_000_000, reset=("rst", 0),
             lights=(("rgb_led", 0, "g"), ("rgb_led", 1, "r")),
         ),
         BoardDesign(

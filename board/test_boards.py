@@ -35,7 +35,9 @@ def test_another_board_is_refused():
         board_design("arty")
 
 
-@pytest.mark.parametrize("input_mhz, output_mhz", [(25, 50), (100, 50), (25, 75), (12, 48), (100, 125)])
+@pytest.mark.parametrize(
+    "input_mhz, output_mhz", [(25, 25), (100, 25), (25, 50), (100, 50), (25, 75), (12, 48), (100, 125)]
+)
 def test_ecp5_dividers(input_mhz, output_mhz):
     found = ecp5_dividers(input_mhz * 10**6, output_mhz * 10**6)
     assert input_mhz * found.feedback == output_mhz * found.reference
