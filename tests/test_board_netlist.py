@@ -1,6 +1,5 @@
 """The whole iCEBreaker as a netlist, through the pins of its FPGA: a picture classified, every tensor compared."""
 
-
 import pytest
 
 from board.netlist import netlist_board, netlist_line
@@ -8,7 +7,6 @@ from golden.errors import WesnpuError
 from wesnpu.board_netlist import compare, main
 
 BOARD = "icebreaker"
-WRONG = (1, 2)  # of the tables that can be made wrong
 
 
 def test_a_board_without_netlist_is_refused(capsys):
