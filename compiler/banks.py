@@ -5,21 +5,16 @@ import numpy as np
 from compiler.config import EngineConfig
 from compiler.encode import Command
 from compiler.encoding import Unit
-from compiler.footprint import WINDOWED, slot_offsets
+from compiler.footprint import WINDOWED, feed_words, slot_offsets
 
 
-def rows_apart(offsets: np.ndarray, config: EngineConfig) -> bool:
-    """Whether reading `pixels` words of each row never meets in a bank.
+def rows_apart(offsets: np.ndarray, words: int, config: EngineConfig) -> bool:
+    """Whether reading `words` adjacent words of each row never meets in a bank.
 
-    offsets: first words of the rows, relative to each other. Moving all by `pixels` words moves all banks by one, so
-    the left columns 0 .. pixels - 1 stand for all; of the words at i = 0 .. pixels - 1 each parity sees one.
+    offsets: first words of the rows, relative to each other; adding the same to all moves all banks by the same.
     """
-    for left in range(config.pixels):
-        for word in range(config.pixels):
-            banks = (offsets + left + word) // config.pixels % config.row_banks
-            if np.unique(banks).size < banks.size:
-                return False
-    return True
+    banks = (offsets[:, None] + np.arange(words)) % config.banks
+    return np.unique(banks).size == banks.size
 
 
 def bank_conflicts(command: Command, config: EngineConfig) -> list[str]:
@@ -36,6 +31,6 @@ def bank_conflicts(command: Command, config: EngineConfig) -> list[str]:
     for row in range(fields["output_rows"]):
         window = slice(row * stride, row * stride + grid)
         read = offsets[window][inside[window]]
-        if not rows_apart(read, config):
+        if not rows_apart(read, feed_words(fields, config), config):
             found.append(f"output row {row}: rows at offsets {read.tolist()} share a bank and cannot be read at once")
     return found

@@ -122,6 +122,16 @@ class EngineConfig:
         return WINDOW_BANKS if self.window_kernel > 1 else 1
 
     @property
+    def double_feeds(self) -> bool:
+        """Whether a 3x3 WINDOW of stride 2 reads four columns a cycle: `pixels` words from each of six places."""
+        return self.pixels == 2 and self.window_kernel == 5
+
+    @property
+    def row_ports(self) -> int:
+        """Places that the array reads `pixels` adjacent words from in one cycle."""
+        return 6 if self.double_feeds else self.window_kernel
+
+    @property
     def in_order(self) -> bool:
         """Whether commands start strictly in program order, without queues."""
         return self.queue_units == 0

@@ -68,6 +68,7 @@ def _run_cycles(mapping: Mapping, run: tuple[bool, int], rows: int, width: int, 
     fields = {
         "mode": mapping.mode if live else Mode.DENSE,
         "stride_x": mapping.stride[1] if live else 1,
+        "first_column": -mapping.layer.padding[1],
         "grid": mapping.grid,
         "passes": mapping.passes,
         "vectors": mapping.vectors if live else 1,

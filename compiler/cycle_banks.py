@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compiler.config import WORD_BYTES, EngineConfig
-from compiler.cycle_rows import WINDOWED, RowCycles, result_column, row_cycles, window_feeds
+from compiler.cycle_rows import RowCycles, first_left, result_column, row_cycles, window_feeds
 from compiler.encoding import Mode
+from compiler.footprint import WINDOWED, feed_words
 from compiler.pipeline import ADDRESS
 
 REMEMBERED = 4  # commands whose reads may still come
@@ -82,11 +83,13 @@ class ArrayAccesses:
             return
         block, image_row, offset = self._row(fields, row)
         block = 0 if fields["mode"] == Mode.GATHER else block
-        left = fields["input_base"] + block + fields["first_column"] + self._config.pixels * feed
+        column = first_left(fields, self._config) + feed_words(fields, self._config) * feed
+        left = fields["input_base"] + block + column
         extent = fields["input_extent"] or 1 << 16
         for j in range(fields["grid"]):
             if 0 <= image_row + j < fields["input_height"]:
-                yield left + (offset + j * fields["input_pitch"]) % extent
+                row_left = left + (offset + j * fields["input_pitch"]) % extent
+                yield from range(row_left, row_left + feed_words(fields, self._config), self._config.pixels)
 
     def _kernel(self, fields: dict[str, int], row: int, place: int) -> Iterator[int]:
         vectors = 1 if fields["mode"] == Mode.SEQUENTIAL else fields["vectors"]

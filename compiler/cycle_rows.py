@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from compiler.config import EngineConfig
 from compiler.encoding import Mode
-
-WINDOWED = (Mode.WINDOW, Mode.GATHER)
+from compiler.footprint import WINDOWED, feed_words
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,8 @@ def _kernel(fields: dict[str, int], config: EngineConfig) -> tuple[int, int, int
 def _steps(fields: dict[str, int], config: EngineConfig) -> tuple[int, int, int, bool]:
     """(n0, feeds per step, output columns per step, last pass feeds too) of a windowed row: docs/engine.md."""
     grid, stride = fields["grid"], fields["stride_x"]
+    if feed_words(fields, config) > config.pixels:
+        return int(fields["first_column"] >= 0), 1, 2, False
     if config.pixels == 1:
         return grid - stride, stride, 1, False
     if config.pixels == 4:
@@ -82,6 +83,12 @@ def _window(fields: dict[str, int], config: EngineConfig) -> tuple[int, int, int
     before, feeds, columns, _ = _steps(fields, config)
     steps = -(-fields["output_width"] // columns)
     return steps * fields["passes"], before + steps * (feeds - 1), steps
+
+
+def first_left(fields: dict[str, int], config: EngineConfig) -> int:
+    """Left column of a windowed row's first feed."""
+    left, words = fields["first_column"], feed_words(fields, config)
+    return left if words == config.pixels else left + (1 if left < 0 else 1 - words)
 
 
 def window_feeds(fields: dict[str, int], config: EngineConfig, place: int) -> int | None:

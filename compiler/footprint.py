@@ -75,6 +75,12 @@ def live_kernel_of(fields: dict[str, int]) -> tuple[int, int]:
     return min(kernel[0], given[0]), min(kernel[1], given[1])
 
 
+def feed_words(fields: dict[str, int], config: EngineConfig) -> int:
+    """Adjacent words of each row of its window that a WINDOW or GATHER reads in one cycle (docs/engine.md)."""
+    double = fields["mode"] == Mode.WINDOW and fields["grid"] == 3 and fields["stride_x"] == 2
+    return config.pixels * (2 if double and config.double_feeds else 1)
+
+
 def input_blocks(fields: dict[str, int], config: EngineConfig) -> int:
     """Channel blocks of input that a COMPUTE reads."""
     if fields["mode"] == Mode.DENSE:

@@ -6,7 +6,7 @@ from compiler.config import EngineConfig
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping
 from compiler.planner import Planner
-from compiler.region import Region, choose_ring
+from compiler.region import WORDS_ALONE, Region, Window, choose_ring
 from compiler.section import Rows, Section, interleave, ring_rows, tile_rows, waits
 from compiler.tiling import LayerPlan, Operand, first_fit
 from golden.network import Network
@@ -97,18 +97,18 @@ class Fuser:
         space = _Space(self._network, self._config, kept, from_top=self._from_top(mappings[0], kept))
         last = len(mappings) - 1
         try:
-            slots, grids = self._output(first + last, choice, tile_rows(steps, last))
-            final = space.operand(mappings[-1].layer.output, slots, grids)
+            slots, windows = self._output(first + last, choice, tile_rows(steps, last))
+            final = space.operand(mappings[-1].layer.output, slots, windows)
             source = self._input(space, mappings[0], tile_rows(steps, 0))
             plans = []
             for number, mapping in enumerate(mappings):
                 rows = tile_rows(steps, number)
                 residual = mapping.layer.residual
-                operand = space.operand(residual.tensor, 2 * rows, frozenset({1})) if residual else None
+                operand = space.operand(residual.tensor, 2 * rows, frozenset({WORDS_ALONE})) if residual else None
                 output = final
                 if number < last:
-                    grids = frozenset({1, mappings[number + 1].window_rows})
-                    output = space.operand(mapping.layer.output, ring_rows(heights, steps, number), grids)
+                    windows = frozenset({WORDS_ALONE, mappings[number + 1].window})
+                    output = space.operand(mapping.layer.output, ring_rows(heights, steps, number), windows)
                 plans.append(LayerPlan(first + number, mapping, source, output, operand, rows, output.region.blocks))
                 source = Operand(output.tensor, output.region, external=False)
         except _FullError:
@@ -124,14 +124,14 @@ class Fuser:
         """The region of the section's input: whole, or the rows of a tile and the next tile's new ones."""
         stride = mapping.stride[0]
         slots = (rows - 1) * stride + max(mapping.layer.kernel[0], mapping.grid) + rows * stride
-        return space.operand(mapping.layer.input, slots, frozenset({mapping.window_rows}))
+        return space.operand(mapping.layer.input, slots, frozenset({mapping.window}))
 
-    def _output(self, index: int, choice: _Choice, rows: int) -> tuple[int, frozenset[int]]:
-        """Row slots of the section's output, and the window grids of its readers if it lies there whole."""
+    def _output(self, index: int, choice: _Choice, rows: int) -> tuple[int, frozenset[Window]]:
+        """Row slots of the section's output, and the windows of its readers if it lies there whole."""
         name = self._network.layers[index].output
         height = self._network.tensors[name].height
         slots = height if choice.keep_output else min(2 * rows, height)
-        return slots, self._planner.tiler.grids("output", name, index, whole=slots == height)
+        return slots, self._planner.tiler.windows("output", name, index, whole=slots == height)
 
 
 class _FullError(Exception):
@@ -145,13 +145,13 @@ class _Space:
         self._network, self._config, self._kept, self._from_top = network, config, kept, from_top
         self._taken = [(region.base, region.words) for region in kept.values()]
 
-    def operand(self, name: str, slots: int, grids: frozenset[int]) -> Operand:
+    def operand(self, name: str, slots: int, windows: frozenset[Window]) -> Operand:
         """Where the tensor is kept, else a new region of that many row slots (at most its height), to be streamed."""
         if name in self._kept:
             return Operand(name, self._kept[name], external=False)
         tensor, blocks = self._network.tensors[name], blocks_of(self._network.tensors[name].channels)
         height = tensor.height
-        slots, pitch = choose_ring(tensor.width, min(slots, height), height, grids, self._config)
+        slots, pitch = choose_ring(tensor.width, min(slots, height), height, windows, self._config)
         words = blocks * slots * pitch
         base = first_fit(self._taken, words, self._config.scratchpad_words, from_top=self._from_top)
         if base is None:

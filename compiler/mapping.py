@@ -7,7 +7,9 @@ import numpy as np
 
 from compiler.config import EngineConfig
 from compiler.encoding import Mode
+from compiler.footprint import WINDOWED, feed_words
 from compiler.layout import CHANNELS_PER_BLOCK, blocks_of
+from compiler.region import WORDS_ALONE, Window
 from golden.errors import WesnpuError
 from golden.layer import ConvLayer
 from golden.requantize import ShiftScaler
@@ -79,15 +81,17 @@ class Mapping:
         return self.layer.depthwise
 
     @property
-    def window_rows(self) -> int:
-        """Rows read at once that must lie in different banks: the grid, or 1."""
-        return self.grid if self.mode in (Mode.WINDOW, Mode.GATHER) else 1
+    def window(self) -> Window:
+        """Rows and words read at once that must lie in different banks."""
+        if self.mode not in WINDOWED:
+            return WORDS_ALONE
+        return Window(self.grid, feed_words(self.feed(self.whole), self.config))
 
     @property
     def pointwise(self) -> bool:
         """1 x 1, stride 1, no padding: rows may be joined."""
         layer = self.layer
-        return layer.kernel == (1, 1) and self.stride == (1, 1) and not any(layer.padding) and self.window_rows == 1
+        return layer.kernel == (1, 1) and self.stride == (1, 1) and not any(layer.padding) and self.window.rows == 1
 
     @property
     def group_rows(self) -> int:

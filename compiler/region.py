@@ -8,6 +8,17 @@ from compiler.encoding import ROW_OFFSETS
 
 
 @dataclass(frozen=True)
+class Window:
+    """What a layer reads of a region in one cycle: `words` adjacent words of each of `rows` adjacent rows."""
+
+    rows: int
+    words: int
+
+
+WORDS_ALONE = Window(1, 1)  # one row, wherever it lies
+
+
+@dataclass(frozen=True)
 class Region:
     """Rows of a tensor in the scratchpad.
 
@@ -60,28 +71,29 @@ class Region:
         return self.pitch == self.width and first_row % self.slots + rows <= self.slots
 
 
-def conflict_free(pitch: int, slots: int, grid: int, height: int, config: EngineConfig) -> bool:
-    """Whether `grid` adjacent rows in a ring always lie in different banks (docs/engine.md, "Memories")."""
-    whole = slots >= height
-    starts = [0] if whole else [0, *range(max(1, slots - grid + 1), slots)]  # without wrap all rows are as row 0
+def conflict_free(pitch: int, slots: int, window: Window, height: int, config: EngineConfig) -> bool:
+    """Whether adjacent rows in a ring always lie in different banks (docs/engine.md, "Memories")."""
+    whole, rows = slots >= height, window.rows
+    starts = [0] if whole else [0, *range(max(1, slots - rows + 1), slots)]  # without wrap all rows are as row 0
     for start in starts:
-        offsets = [row % slots * pitch for row in range(start, start + min(grid, height))]
-        for left in range(2 * config.pixels - 1):  # left columns and parities; `pixels` further all banks move by one
-            banks = [(left + offset) // config.pixels % config.row_banks for offset in offsets]
-            if len(set(banks)) < len(banks):
-                return False
+        offsets = [row % slots * pitch for row in range(start, start + min(rows, height))]
+        banks = {(offset + word) % config.banks for offset in offsets for word in range(window.words)}
+        if len(banks) < len(offsets) * window.words:
+            return False
     return True
 
 
 @cache
-def choose_ring(width: int, slots: int, height: int, grids: frozenset[int], config: EngineConfig) -> tuple[int, int]:
-    """(slots, pitch), both as small as possible but not below `slots` and `width`, without conflicts for every grid.
+def choose_ring(
+    width: int, slots: int, height: int, windows: frozenset[Window], config: EngineConfig
+) -> tuple[int, int]:
+    """(slots, pitch), both as small as possible but not below `slots` and `width`, without conflicts for every window.
 
-    With `height` slots nothing wraps, and a pitch of pixels (mod 8 * pixels) keeps up to 8 rows apart: it always
-    exists.
+    With `height` slots nothing wraps, and a pitch of 3 * pixels (mod 8 * pixels) keeps five rows apart, and three of
+    2 * pixels words: it always exists.
     """
     for more in range(slots, height + 1):
         for pitch in range(width, width + config.banks):
-            if all(grid == 1 or conflict_free(pitch, more, grid, height, config) for grid in grids):
+            if all(one.rows == 1 or conflict_free(pitch, more, one, height, config) for one in windows):
                 return more, pitch
     raise AssertionError("unreachable: a region without wrap always has a pitch")

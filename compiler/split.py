@@ -105,7 +105,7 @@ class Splitter:
         tall = min((rows - 1) * mapping.stride[0] + mapping.layer.kernel[0], height)
         wide = (columns - 1) * mapping.stride[1] + mapping.layer.kernel[1]
         wide = min(wide + (PACKED_STEP - 1 if self._packed else 0), width)
-        return choose_ring(wide, tall, tall, frozenset({mapping.window_rows}), self._config)
+        return choose_ring(wide, tall, tall, frozenset({mapping.window}), self._config)
 
     def _tiled(self, tile_rows: int | None) -> SplitPlan | None:
         """Tiles whose whole patch fits, two of them at once if possible."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from compiler.config import EngineConfig
 from compiler.layout import blocks_of
 from compiler.mapping import Mapping, map_layer
-from compiler.region import Region, choose_ring
+from compiler.region import WORDS_ALONE, Region, Window, choose_ring
 from compiler.split import parts, weights_fit
 from golden.layer import ConvLayer
 from golden.network import Network
@@ -74,14 +74,15 @@ class Tiler:
             )
         return self._mappings[layer.name]
 
-    def grids(self, role: str, tensor: str, index: int, *, whole: bool) -> frozenset[int]:
-        """The window grids of the layers that read this region: this one its input, later ones a whole output."""
+    def windows(self, role: str, tensor: str, index: int, *, whole: bool) -> frozenset[Window]:
+        """The windows of the layers that read this region: this one its input, later ones a whole output."""
         layers = self._network.layers
         if role == "input":
-            return frozenset({self.mapping(layers[index]).window_rows})
+            return frozenset({self.mapping(layers[index]).window})
         if role == "residual" or not whole:
-            return frozenset({1})
-        return frozenset(self.mapping(layer).window_rows for layer in layers[index:] if layer.input == tensor) | {1}
+            return frozenset({WORDS_ALONE})
+        readers = [self.mapping(layer).window for layer in layers[index:] if layer.input == tensor]
+        return frozenset({WORDS_ALONE, *readers})
 
     def plan(self, index: int, resident: dict[str, Region]) -> LayerPlan | None:
         """The most convenient plan that keeps whole rows in the scratchpad, beside `resident`; None if none fits."""
@@ -163,8 +164,8 @@ class Tiler:
         regions: dict[str, Region] = {}
         for role, (name, blocks, slots) in sizes.items():
             tensor = self._network.tensors[name]
-            grids = self.grids(role, name, index, whole=slots >= tensor.height)
-            slots, pitch = choose_ring(tensor.width, slots, tensor.height, grids, self._config)
+            windows = self.windows(role, name, index, whole=slots >= tensor.height)
+            slots, pitch = choose_ring(tensor.width, slots, tensor.height, windows, self._config)
             words = blocks * slots * pitch
             base = first_fit(taken, words, self._config.scratchpad_words, from_top=index % 2 == 1)
             if base is None:

@@ -28,8 +28,8 @@ class Bank(wiring.Component):
         index = In(range(self._depth))
         super().__init__(
             {
-                "array": In(config.window_kernel),
-                "array_index": In(data.ArrayLayout((self._depth - 1).bit_length(), config.window_kernel)),
+                "array": In(config.row_ports),
+                "array_index": In(data.ArrayLayout((self._depth - 1).bit_length(), config.row_ports)),
                 "residual": In(1),
                 "residual_index": index,
                 "store_index": index,

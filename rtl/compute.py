@@ -33,7 +33,7 @@ class Compute(wiring.Component):
     def __init__(self, config: EngineConfig, *, trace: bool):
         self._config = config
         self._trace = trace
-        rows, pixels = config.window_kernel, config.pixels
+        rows, pixels = config.row_ports, config.pixels
         word = data.ArrayLayout(WORD_BITS, pixels)
         members = {
             **cmd.members(Unit.COMPUTE),
@@ -124,7 +124,8 @@ class Compute(wiring.Component):
         """Row addresses, registered for stage ADDRESS; returns whether a word that counts lies outside the memory."""
         config = self._config
         wrong = Signal()
-        for j in range(config.window_kernel):
+        for j in range(config.row_ports):
+            columns = at_address.right_valid if config.double_feeds and j >= 3 else at_address.column_valid
             register = Signal(ADDRESS_BITS, name=f"row_address_{j}", reset_less=True)
             m.d.sync += register.eq(at_sum.base_x + at_sum.offset[j])
             m.d.comb += [
@@ -132,7 +133,7 @@ class Compute(wiring.Component):
                 self.row_enable[j].eq(at_address.valid & at_address.row_used[j] & at_address.row_valid[j]),
             ]
             for i in range(config.pixels):
-                counts = self.row_enable[j] & at_address.column_valid[i]
+                counts = self.row_enable[j] & columns[i]
                 with m.If(counts & ((register + i)[:ADDRESS_BITS] >= config.scratchpad_words)):
                     m.d.comb += wrong.eq(1)
         return wrong

@@ -9,15 +9,17 @@ CONTEXTS = 4  # commands whose results may be under way at once
 
 
 def micro_op(config: EngineConfig) -> data.StructLayout:
-    """Fields of a micro-operation; K = window_kernel rows, P = pixels.
+    """Fields of a micro-operation; K = row_ports, P = pixels.
 
     valid; feed: shift P columns into the window; compute: multiply and accumulate; first / last of an accumulation.
     base_x + offset[j]: word address of row j's left word; row_used, row_valid: rows read, rows inside the image;
-    column_valid: columns inside the image; vector_sub / group_sub: which taps / lanes of the word.
-    mode, grid5, wide, late (the window has already moved on by two columns), pass_number, tap: operand selection. The
-    rest belongs to the result.
+    column_valid: columns inside the image. Of a double feed rows 3 .. 5 are rows 0 .. 2 further right: right_valid:
+    the columns of rows 3 .. 5 inside the image, of any feed; at_edge: the column left of a double feed is outside it.
+    vector_sub / group_sub: which taps / lanes of the word. mode, grid5, wide, late (the window has already moved on by
+    two columns), pass_number, tap: operand selection. The rest belongs to the result.
     """
-    rows, pixels = config.window_kernel, config.pixels
+    rows, pixels = config.row_ports, config.pixels
+    right = {"right_valid": pixels, "at_edge": 1} if config.double_feeds else {}
     return data.StructLayout(
         {
             "valid": 1,
@@ -30,6 +32,7 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
             "row_used": rows,
             "row_valid": rows,
             "column_valid": pixels,
+            **right,
             "vector_sub": 2,
             "group_sub": 3,
             "zero_point": 8,

@@ -10,6 +10,7 @@ from rtl.microop import micro_op
 from rtl.scratchpad import WORD_BITS
 
 GATHER_CHANNELS = 4
+RIGHT = 3  # rows from here on hold the right half of a double feed
 
 
 class Operands(wiring.Component):
@@ -23,7 +24,7 @@ class Operands(wiring.Component):
 
     def __init__(self, config: EngineConfig):
         self._config = config
-        rows, pixels = config.window_kernel, config.pixels
+        rows, pixels = config.row_ports, config.pixels
         lane_taps = data.ArrayLayout(data.ArrayLayout(8, config.taps), config.lanes)
         super().__init__(
             {
@@ -50,8 +51,9 @@ class Operands(wiring.Component):
         columns, vectors = [], []
         for i in range(config.pixels):
             column = []
-            for j in range(config.window_kernel):
-                inside = op.row_valid[j] & op.column_valid[i]
+            for j in range(config.row_ports):
+                valid = op.right_valid if config.double_feeds and j >= RIGHT else op.column_valid
+                inside = op.row_valid[j] & valid[i]
                 part = self.row[j][i].word_select(op.group_sub[: self._sub_bits(config.lanes)], lane_bits)
                 register = Signal(lane_bits, name=f"column_{i}_{j}", reset_less=True)
                 m.d.sync += register.eq(Mux(inside, part, Cat(*[op.zero_point] * config.lanes)))
@@ -71,21 +73,26 @@ class Operands(wiring.Component):
     def _window(self, m, columns):
         """Stage OPERANDS: window[column][row] of all lanes; newest column last.
 
-        Two older columns of the gathered channels stay for the late pass of a wide GATHER step.
+        Two older columns of the gathered channels stay for the late pass of a wide GATHER step. After a double feed
+        rows 3 .. 5 hold what rows 0 .. 2 have two columns further right.
         """
         config = self._config
         held = config.window_columns
         window = [
-            [Signal(config.lanes * 8, name=f"window_{c}_{j}", reset_less=True) for j in range(config.window_kernel)]
+            [Signal(config.lanes * 8, name=f"window_{c}_{j}", reset_less=True) for j in range(config.row_ports)]
             for c in range(held)
         ]
         kept = min(GATHER_CHANNELS, config.lanes) * 8
         self._older = [[Signal(kept, name=f"older_{c}_{j}", reset_less=True) for j in range(3)] for c in range(2)]
         with m.If(self.at_feed.valid & self.at_feed.feed):
             for c in range(held):
-                for j in range(config.window_kernel):
+                for j in range(config.row_ports):
+                    if j >= config.window_kernel and c < held - 3:
+                        continue  # `_doubled` looks at no more
                     newer = c + config.pixels
                     source = window[newer][j] if newer < held else columns[newer - held][j]
+                    if config.double_feeds and j >= RIGHT and newer == held - 1:
+                        source = Mux(self.at_feed.at_edge, Cat(*[self.at_feed.zero_point] * config.lanes), source)
                     m.d.sync += window[c][j].eq(source)
             for c in range(2):
                 for j in range(3):
@@ -148,7 +155,15 @@ class Operands(wiring.Component):
                     with m.If(matches):
                         for i in range(config.pixels):
                             left = self._left(grid, wide, i) - (2 * p if early else 0)
-                            self._window_pass(m, window, i, left, grid, p)
+                            if wide and grid == 3 and config.double_feeds:
+                                self._window_pass(m, self._doubled(window), i, 2 * i, grid, p)
+                            else:
+                                self._window_pass(m, window, i, left, grid, p)
+
+    def _doubled(self, window):
+        """[column][row]: the four columns of the newest double feed, behind the last one of the feed before."""
+        places = ((-3, RIGHT), (-2, 0), (-1, 0), (-2, RIGHT), (-1, RIGHT))
+        return [window[column][first : first + RIGHT] for column, first in places]
 
     def _window_pass(self, m, window, pixel: int, left: int, grid: int, p: int) -> None:
         for lane in range(self._config.lanes):

@@ -10,6 +10,7 @@ from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS, Cause
 from rtl.legal_compute import legal_compute
 from rtl.ring import next_offset
+from rtl.window_walk import WindowSteps
 
 COMMAND_BITS = length_units(Unit.COMPUTE) * BEAT_BITS
 
@@ -17,14 +18,15 @@ COMMAND_BITS = length_units(Unit.COMPUTE) * BEAT_BITS
 def row_plan(config: EngineConfig) -> data.StructLayout:
     """One output row of one lane group, ready to be sequenced.
 
-    offset[j], valid[j]: slot offset of input row j and whether it lies in the image; image_row: that of row 0;
+    offset[j], valid[j]: slot offset of input row j and whether it lies in the image; of a double feed's right half from
+    j = 3 on; image_row: that of row 0;
     input_block: block offset of depthwise input; output, residual: word address of column 0; sub: lane group within the
     word; parameter_row; flags: first row of the command / of its group, last row of the command.
     """
     return data.StructLayout(
         {
-            "offset": data.ArrayLayout(16, config.window_kernel),
-            "valid": config.window_kernel,
+            "offset": data.ArrayLayout(16, config.row_ports),
+            "valid": config.row_ports,
             "image_row": signed(17),
             "input_block": 16,
             "output": 16,
@@ -132,13 +134,23 @@ class RowPlanner(wiring.Component):
 
     def _prepare_input_row(self, m) -> None:
         c, plan, slot, index, current_row = self._c, self.plan, self._slot, self._index, self._current_row
+        inside = (current_row >= 0) & (current_row < c.input_height)
         for j in range(self._config.window_kernel):
             with m.If(index == j):
-                inside = (current_row >= 0) & (current_row < c.input_height)
                 m.d.sync += [plan.offset[j].eq(slot), plan.valid[j].eq(inside)]
+        if self._config.double_feeds:
+            self._right_half(m, inside)
         m.d.sync += index.eq(index + 1)
         with m.If(~Const(self._alone) | (index < c.stride_y)):
             m.d.sync += slot.eq(next_offset(slot, c.input_pitch, c.input_extent))
+
+    def _right_half(self, m, inside) -> None:
+        """Where a double feed reads its two further columns of the row being prepared."""
+        with m.If(WindowSteps(self._config).double(self._c)):
+            for j in range(3):
+                with m.If(self._index == j):
+                    further = self._slot + self._config.pixels
+                    m.d.sync += [self.plan.offset[3 + j].eq(further), self.plan.valid[3 + j].eq(inside)]
 
     @property
     def _alone(self) -> bool:

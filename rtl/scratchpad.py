@@ -52,7 +52,7 @@ class Scratchpad(wiring.Component):
         self._config = config
         self._parity_bits = (config.pixels - 1).bit_length()  # a word's parity: its address mod pixels
         self._bank_bits = (config.row_banks - 1).bit_length()
-        rows, pixels = config.window_kernel, config.pixels
+        rows, pixels = config.row_ports, config.pixels
         word = data.ArrayLayout(WORD_BITS, pixels)
         super().__init__(
             {
@@ -92,7 +92,7 @@ class Scratchpad(wiring.Component):
         Appends to `granted` for every client that may wait: no bank of this parity keeps it waiting.
         """
         config = self._config
-        rows = [self._row_of(self.row_address[j], parity) for j in range(config.window_kernel)]
+        rows = [self._row_of(self.row_address[j], parity) for j in range(config.row_ports)]
         residual, store = self._row_of(self.residual.payload, parity), self._one(self.store.payload)
         load, result = self._one(self.load.payload.address), self._row_of(self.result.address, parity)
         store_here, load_here = self._here(self.store.payload, parity), self._here(self.load.payload.address, parity)
@@ -174,7 +174,7 @@ class Scratchpad(wiring.Component):
             first = beside(address[: self._parity_bits], f"{name}_first")
             return [Array(by_parity)[(first + i)[: self._parity_bits]] for i in range(config.pixels)]
 
-        for j in range(config.window_kernel):
+        for j in range(config.row_ports):
             for i, word in enumerate(words(self.row_address[j], f"row{j}")):
                 m.d.comb += self.row[j][i].eq(word)
         for i, word in enumerate(words(self.residual.payload, "residual")):

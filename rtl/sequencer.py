@@ -84,6 +84,7 @@ class Sequencer(wiring.Component):
         self._steps = WindowSteps(config)
         windowed, pixels = Signal(), config.pixels
         self._windowed, self._pair, self._wide = windowed, Signal(), Signal(name="wide")
+        self._double = Signal(name="double")
         self._x_out, self._column = Signal(16), Signal(signed(18))
         self._columns_per_step = self._step_width(m)
         m.d.comb += [
@@ -140,11 +141,26 @@ class Sequencer(wiring.Component):
         for pixel in range(self._config.pixels):
             at = left + pixel
             m.d.comb += issue.column_valid[pixel].eq((at >= 0) & (at < c.input_width))
+        if self._config.double_feeds:
+            self._right_half(m, left)
+
+    def _right_half(self, m, left) -> None:
+        """The columns of rows 3 .. 5: those further right of a double feed, else those of the other rows."""
+        c, issue, pixels = self._c, self.issue, self._config.pixels
+        m.d.comb += [
+            self._double.eq(self._steps.double(c)),
+            issue.at_edge.eq(self._double & (left <= 0)),
+        ]
+        for pixel in range(pixels):
+            at = left + pixels + pixel
+            inside = (at >= 0) & (at < c.input_width)
+            m.d.comb += issue.right_valid[pixel].eq(Mux(self._double, inside, issue.column_valid[pixel]))
 
     def _input_rows(self, m, kernel: KernelWalk, window: WindowWalk) -> None:
         """Slot offsets of the rows that are read: all of a window, or the kernel position's."""
         row, issue, windowed = self._row, self.issue, self._windowed
-        window_rows = Mux(window.feed, Mux(self._steps.grid5(self._c), 0b11111, 0b00111), 0)
+        smaller = Mux(self._double, 0b111111, 0b00111) if self._config.double_feeds else 0b00111
+        window_rows = Mux(window.feed, Mux(self._steps.grid5(self._c), 0b11111, smaller), 0)
         m.d.comb += [
             issue.offset.eq(row.offset),
             issue.row_valid.eq(row.valid),
@@ -159,13 +175,14 @@ class Sequencer(wiring.Component):
         with m.If(self._go):
             with m.If(self._windowed):
                 with m.If(window.feed):
-                    m.d.sync += column.eq(column + pixels)
+                    width = Mux(self._double, 2 * pixels, pixels) if self._config.double_feeds else pixels
+                    m.d.sync += column.eq(column + width)
             with m.Elif(self._inner_last):
                 m.d.sync += column.eq(column + Mux(self._pair, pixels, c.stride_x))
             with m.If(self._inner_last):
                 m.d.sync += x_out.eq(x_out + self._columns_per_step)
         with m.If(self.take):
-            m.d.sync += [x_out.eq(0), column.eq(self._planned.first_column)]
+            m.d.sync += [x_out.eq(0), column.eq(self._steps.first_left(self._planned))]
 
     def _weights(self, m) -> None:
         """The weight row: advances through a group's rows for every step, and to the next group's at its first row."""

@@ -24,6 +24,12 @@ class WindowSteps:
         some = (command.grid == 3) & Const(config.window_kernel == 5)
         return (command.stride_x == 2) & (Const(config.window_kernel == 5 or config.pixels == 4) if every else some)
 
+    def double(self, command):
+        """Whether a feed takes 2 * pixels columns, all that a step of stride 2 needs."""
+        if not self._config.double_feeds:
+            return Const(0)
+        return (command.mode == Mode.WINDOW) & (command.grid == 3) & (command.stride_x == 2)
+
     def overlaps(self, command):
         """Whether a step's last pass shares a cycle with the next step's first feed."""
         early = (command.mode == Mode.GATHER) | self.grid5(command)
@@ -33,7 +39,10 @@ class WindowSteps:
         """Feeds per step."""
         if self._config.pixels == 1:
             return command.stride_x
-        return Mux(self.wide(command) & ~self.overlaps(command) & self._two_pixels, 2, 1)
+        two = self.wide(command) & ~self.overlaps(command) & self._two_pixels
+        if self._config.double_feeds:
+            two &= ~self.double(command)
+        return Mux(two, 2, 1)
 
     def before_first(self, command):
         """n0: feeds at a row's start."""
@@ -41,7 +50,17 @@ class WindowSteps:
             return command.grid - command.stride_x
         if self._config.pixels == 4:
             return 1
-        return Mux(self.overlaps(command) | self.grid5(command), 2, 1)
+        before = Mux(self.overlaps(command) | self.grid5(command), 2, 1)
+        if self._config.double_feeds:
+            return Mux(self.double(command), command.first_column >= 0, before)
+        return before
+
+    def first_left(self, command):
+        """Left column of a row's first feed: a double feed holds what the first step lacks in its last column."""
+        if not self._config.double_feeds:
+            return command.first_column
+        after = Mux(command.first_column < 0, 1, 1 - 2 * self._config.pixels)
+        return command.first_column + Mux(self.double(command), after, 0)
 
 
 class WindowWalk:

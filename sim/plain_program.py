@@ -5,9 +5,10 @@ They judge the engine without the compiler, and the error tests break single fie
 
 from dataclasses import dataclass
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import WINDOW_BANKS, WORD_BYTES, EngineConfig
 from compiler.encode import encode
 from compiler.encoding import Mode, Unit, length_units
+from compiler.footprint import feed_words
 from compiler.layout import PACKED_CHANNELS, blocks_of
 from compiler.schedule import WAIT_FIELDS
 from golden.errors import WesnpuError
@@ -70,11 +71,18 @@ class Ring:
     pixels: int
     address: int
     row_bytes: int
+    doubled: bool = False
 
     @property
     def pitch(self) -> int:
-        """An odd number of accesses, which puts the rows of a window in different banks."""
-        return self.pixels * (-(-self.tensor.width // self.pixels) | 1)
+        """An odd number of accesses, which puts the rows of a window in different banks.
+
+        doubled: 3 or 5 modulo 8, which does so for three rows read by two accesses each.
+        """
+        accesses = -(-self.tensor.width // self.pixels) | 1
+        if self.doubled and accesses % WINDOW_BANKS not in (3, 5):
+            accesses += 2
+        return self.pixels * accesses
 
     @property
     def blocks(self) -> int:
@@ -104,11 +112,13 @@ class Ring:
         }
 
 
-def _rings(source: Tensor, target: Tensor, pixels: int, align: int, slots: int, in_place: bool) -> tuple[Ring, Ring]:
+def _rings(
+    source: Tensor, target: Tensor, pixels: int, align: int, slots: int, in_place: bool, doubled: bool
+) -> tuple[Ring, Ring]:
     """Input and output, one after the other on chip and outside."""
     packed = source.channels <= PACKED_CHANNELS
     row_bytes = (-(-source.width // PACKED_CHANNELS) if packed else source.width) * WORD_BYTES
-    given = Ring(source, 0, min(slots, source.height), pixels, 0, row_bytes)
+    given = Ring(source, 0, min(slots, source.height), pixels, 0, row_bytes, doubled)
     size = given.blocks * source.height * row_bytes
     made_slots = min(slots, target.height)
     made = Ring(target, 0 if in_place else given.end, made_slots, pixels, -(-size // align) * align,
@@ -158,10 +168,11 @@ def plain_program(
     """
     layer = _single_layer(network)
     source, target = network.tensors[layer.input], network.tensors[layer.output]
-    given, made = _rings(source, target, config.pixels, align, slots, in_place)
+    kind, grid = mode or mode_of(layer, config)
+    doubled = feed_words({"mode": kind, "grid": grid, "stride_x": layer.stride[1]}, config) > config.pixels
+    given, made = _rings(source, target, config.pixels, align, slots, in_place, doubled)
     if made.end > config.scratchpad_words:
         raise WesnpuError(f"layer {layer.name} does not fit {config.name} whole")
-    kind, grid = mode or mode_of(layer, config)
     groups = made.blocks * (WORD_BYTES // config.lanes)
     rows = weight_rows(layer, kind, grid, config)
     weights = held(rows, config.weight_rows, f"layer {layer.name}: weight")

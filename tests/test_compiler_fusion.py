@@ -10,7 +10,7 @@ from compiler.config import PRESETS
 from compiler.fusion import Fuser
 from compiler.planner import Planner
 from compiler.program import CompiledNetwork, compile_network
-from compiler.region import conflict_free
+from compiler.region import Window, conflict_free
 from compiler.section import Rows, interleave, ring_rows
 from golden.errors import WesnpuError
 from golden.network import Network
@@ -129,7 +129,7 @@ def test_an_output_that_fits_whole_has_the_pitch_of_its_reader() -> None:
     assert len(found) == 2
     for section, _, _ in found:
         region = section.plans[-1].output.region
-        assert region.slots == 12 and conflict_free(region.pitch, 12, 5, 12, config)
+        assert region.slots == 12 and conflict_free(region.pitch, 12, Window(5, 1), 12, config)
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ from compiler.hazards import check_program
 from compiler.interpret import run_shuffled
 from compiler.machine import Machine
 from compiler.program import CompiledNetwork, compile_network
-from compiler.region import choose_ring, conflict_free
+from compiler.region import WORDS_ALONE, Window, choose_ring, conflict_free
 from golden.errors import WesnpuError
 from sim.expected import expected_of
 from sim.layers import random_network
@@ -145,40 +145,50 @@ def test_a_deadlock_is_reported() -> None:
         run_shuffled(machine, stuck, np.random.default_rng(0))
 
 
-def brute_force_apart(offsets: list[int], config: EngineConfig) -> bool:
+def brute_force_apart(offsets: list[int], feed: int, config: EngineConfig) -> bool:
     """The bank rule from the banks themselves: every word of a feed lies in a bank of its own."""
     for left in range(config.banks):
-        words = [offset + left + i for offset in offsets for i in range(config.pixels)]
+        words = [offset + left + i for offset in offsets for i in range(feed)]
         if len({word % config.banks for word in words}) < len(words):
             return False
     return True
 
 
-@pytest.mark.parametrize("pixels", [1, 2, 4])
-def test_bank_rule_equals_its_meaning(pixels: int) -> None:
+@pytest.mark.parametrize(("pixels", "feed"), [(1, 1), (2, 2), (2, 4), (4, 4)])
+def test_bank_rule_equals_its_meaning(pixels: int, feed: int) -> None:
     config = dataclasses.replace(PRESETS["large"], pixels=pixels, requant_lanes=1)
     rng = np.random.default_rng(pixels)
     outcomes = []
     for _ in range(2000):
         offsets = rng.choice(200, int(rng.integers(1, 6)), replace=False)
-        outcomes.append(rows_apart(offsets, config))
-        assert outcomes[-1] == brute_force_apart(offsets.tolist(), config), offsets
+        outcomes.append(rows_apart(offsets, feed, config))
+        assert outcomes[-1] == brute_force_apart(offsets.tolist(), feed, config), offsets
     assert 200 < sum(outcomes) < 1800
 
 
-@pytest.mark.parametrize("pixels", [1, 2, 4])
-@pytest.mark.parametrize("grid", [3, 5])
-def test_chosen_rings_keep_their_rows_apart(grid: int, pixels: int) -> None:
+def check_ring(slots: int, pitch: int, height: int, window: Window, config: EngineConfig) -> None:
+    """Wherever the window stands, its words lie in banks of their own."""
+    assert conflict_free(pitch, slots, window, height, config)
+    for start in range(height):
+        rows = range(start, min(start + window.rows, height))
+        assert brute_force_apart([row % slots * pitch for row in rows], window.words, config)
+
+
+SINGLE = [(1, ((3, 1),)), (1, ((5, 1),)), (2, ((3, 2),)), (2, ((5, 2),)), (4, ((3, 4),)), (4, ((5, 4),))]
+
+
+@pytest.mark.parametrize(("pixels", "windows"), [*SINGLE, (2, ((3, 4),)), (2, ((3, 4), (5, 2)))])
+def test_chosen_rings_keep_their_rows_apart(pixels: int, windows: tuple[tuple[int, int], ...]) -> None:
     config = dataclasses.replace(PRESETS["large"], pixels=pixels, requant_lanes=1)
     for width in range(1, 40):
         for height in (1, 2, 4, 9, 30):
+            grid = max(rows for rows, _ in windows)
             for wanted in {min(grid, height), min(grid + 1, height), min(2 * grid, height)}:
-                slots, pitch = choose_ring(width, wanted, height, frozenset({1, grid}), config)
+                every = [Window(rows, words) for rows, words in windows]
+                slots, pitch = choose_ring(width, wanted, height, frozenset({WORDS_ALONE, *every}), config)
                 assert wanted <= slots <= height and pitch >= width
-                assert conflict_free(pitch, slots, grid, height, config)
-                for start in range(height):
-                    rows = range(start, min(start + grid, height))
-                    assert brute_force_apart([row % slots * pitch for row in rows], config)
+                for one in every:
+                    check_ring(slots, pitch, height, one, config)
 
 
 def test_window_rows_in_one_bank_are_reported() -> None:

@@ -23,13 +23,16 @@ from wesnpu.speed import DOCUMENT, HEAD, configurations, document, row
 MEMORY = Memory(read_latency=64, write_latency=64)
 
 #: Network: percent of peak layer by layer and in sections, at least.
-PEAK = {"EfficientNet-Lite0": (82, 86), "MobileNetV1": (90, 93), "MobileNetV2": (79, 84)}
+PEAK = {"EfficientNet-Lite0": (82, 86), "MobileNetV1": (90, 93), "MobileNetV2": (79, 86)}
 
 #: Depthwise layers: channels, height, kernel, stride, and percent of the array while operands are on chip, at least.
 DEPTHWISE = [
-    (144, 56, 3, 1, 52), (96, 112, 3, 2, 27), (240, 28, 5, 1, 72), (672, 14, 5, 1, 66), (144, 56, 3, 2, 27),
-    (192, 28, 3, 2, 26), (240, 28, 3, 2, 26), (144, 56, 5, 2, 70),
+    (144, 56, 3, 1, 52), (96, 112, 3, 2, 54), (240, 28, 5, 1, 72), (672, 14, 5, 1, 66), (144, 56, 3, 2, 52),
+    (192, 28, 3, 2, 49), (240, 28, 3, 2, 49), (144, 56, 5, 2, 70),
 ]
+
+#: 3x3 of stride 2 padded on the left: channels, height, and percent of the array, at least.
+PADDED_LEFT = [(96, 112, 56), (144, 56, 56), (192, 28, 55), (576, 14, 48)]
 
 #: Dense 28x28, 64 -> 64, whole inference: preset, kernel, percent of peak, at least.
 DENSE = [("large", 3, 98), ("large", 1, 94), ("small", 3, 98), ("small", 1, 97)]
@@ -90,14 +93,14 @@ def test_the_document_is_what_its_generator_writes() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_depthwise_layers_of_stride_2_lose_the_fill_of_each_row(name: str) -> None:
-    """What docs/speed.md says of 3x3: two columns in two cycles, one cycle more for every row, and nothing else."""
+    """What docs/speed.md says of 3x3: two columns in a cycle, one cycle more for every row, and nothing else."""
     compiled, found = predicted(name, True)
     tensors = compiled.network.tensors
     for layer, one in zip(compiled.network.layers, found.layers, strict=True):
         if layer.depthwise and layer.kernel == (3, 3) and layer.stride == (2, 2):
             channels, height, width = tensors[layer.output].shape
             steps = -(-width // 2)
-            assert one.causes["active"] + one.causes["fill"] == channels // 8 * height * (2 * steps + 1)
+            assert one.causes["active"] + one.causes["fill"] == channels // 8 * height * (steps + 1)
             assert one.cycles - one.causes["active"] - one.causes["fill"] <= 32
 
 
@@ -109,11 +112,12 @@ def test_the_document_holds_the_figures_of_its_generator() -> None:
     assert sum(line.startswith("| ") for line in growth.splitlines()) == 1 + len(configurations()) * len(NETWORKS)
 
 
-def bottleneck(channels: int, height: int, kernel: int, stride: int) -> Network:
-    """A depthwise layer between two pointwise ones."""
+def bottleneck(channels: int, height: int, kernel: int, stride: int, left: bool = False) -> Network:
+    """A depthwise layer between two pointwise ones; left: padded by 1 on each side instead of SAME."""
     builder = Builder(np.random.default_rng(0), 7, 16, height, height)
     builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=channels))
-    builder.add(Shape(depthwise=True, kernel=(kernel, kernel), stride=(stride, stride), same=True))
+    padding = (1, 1, 1, 1) if left else None
+    builder.add(Shape(depthwise=True, kernel=(kernel, kernel), stride=(stride, stride), same=True, padding=padding))
     builder.add(Shape(kernel=ONE, stride=ONE, padding=NONE, channels=16))
     return builder.network("bottleneck")
 
@@ -129,6 +133,14 @@ def test_depthwise_from_the_scratchpad(channels: int, height: int, kernel: int, 
     compiled = compile_network(bottleneck(channels, height, kernel, stride), preset("large"))
     layer = estimate(compiled, MEMORY).layers[1]
     assert len(compiled.sections) == 1
+    assert share(layer.macs, layer.cycles, "large") >= percent
+
+
+@pytest.mark.parametrize(("channels", "height", "percent"), PADDED_LEFT)
+def test_stride_2_padded_on_the_left(channels: int, height: int, percent: int) -> None:
+    compiled = compile_network(bottleneck(channels, height, 3, 2, left=True), preset("large"))
+    layer = estimate(compiled, MEMORY).layers[1]
+    assert len(compiled.sections) == 1 and layer.causes["fill"] == 0
     assert share(layer.macs, layer.cycles, "large") >= percent
 
 

@@ -33,12 +33,13 @@ DEPTHWISE = """
 ## Depthwise layers
 
 Those of the networks above in sections on preset `large`, each kind once: operands come from the scratchpad. An array
-of 8 lanes does 3x3 at one output column a cycle, 72 of 256 multiply-accumulates: 28.1 % is the most that stride 2
-reaches. Stride 1 makes two columns a cycle, for the scratchpad reads two input columns a cycle; at stride 2 two
-output columns take four, so two cycles. A row begins with one cycle that fills the window, and a last column without
-a neighbour takes a whole step: w output columns reach w / (w + 1) of 28.1 %, an odd w only w / (w + 2). So 27 % holds
-from 24 even columns on, and the rows of 14 and 7 columns stay below it. The rows of a command and commands of a layer
-follow each other without a gap; what is missing is in the engine's window, not in the order of the program.
+of 8 lanes does 3x3 at two output columns a cycle, 144 of 256 multiply-accumulates: 56.3 % is the most. At stride 1
+two output columns take two new input columns, at stride 2 four, which the scratchpad reads at once (`docs/engine.md`,
+"Double feeds"). A row begins with one cycle that fills the window, and a last column without a neighbour takes a whole
+step: w output columns reach w / (w + 2) of 56.3 %, an odd w only w / (w + 3). Rows of stride 2 that are padded on the
+left fill nothing: an even w reaches 56.3 % there, 7 columns 49.2 %; those below are padded on the right. The rows of a
+command and commands of a layer follow each other without a gap; what is missing is in the engine's window, not in the
+order of the program.
 
 | kernel | stride | channels | output | cycles | of the array |
 |---|---|---|---|---|---|
