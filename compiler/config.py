@@ -132,6 +132,11 @@ class EngineConfig:
         return 6 if self.double_feeds else self.window_kernel
 
     @property
+    def word_ports(self) -> int:
+        """Those that give whole words; the others give the lanes' bytes, chosen where the banks are read."""
+        return 1 if self.double_feeds else self.window_kernel
+
+    @property
     def in_order(self) -> bool:
         """Whether commands start strictly in program order, without queues."""
         return self.queue_units == 0

@@ -16,7 +16,7 @@ from rtl.microop import CONTEXTS, further_pixels
 from rtl.operands import Operands
 from rtl.planned_walk import PlannedWalk
 from rtl.results import Results
-from rtl.scratchpad import ADDRESS_BITS, WORD_BITS
+from rtl.scratchpad import ADDRESS_BITS, WORD_BITS, row_parts
 from rtl.weights import ParameterMemory, WeightMemory
 
 
@@ -24,9 +24,9 @@ class Compute(wiring.Component):
     """The compute unit without its memories' write sides.
 
     Members: `rtl.command.members` and `number`, the command's; `blocked_cause`; scratchpad side: `row_address`,
-    `row_enable`, `row`, `residual`, `residual_word`, `result`, `result_valid`; memory side: `weight_row`, `weights`,
-    `parameter_row`, `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of this cycle; errors
-    `illegal` and `overflow`.
+    `row_enable`, `row`, `part` with `group_sub`, `residual`, `residual_word`, `result`, `result_valid`; memory side:
+    `weight_row`, `weights`, `parameter_row`, `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of
+    this cycle; errors `illegal` and `overflow`.
     Latency: `compiler.pipeline.pipeline(config).written` cycles from the last micro-operation to the written result.
     """
 
@@ -41,7 +41,9 @@ class Compute(wiring.Component):
             "blocked_cause": In(4),
             "row_address": Out(data.ArrayLayout(ADDRESS_BITS, rows)),
             "row_enable": Out(rows),
-            "row": In(data.ArrayLayout(word, rows)),
+            "row": In(data.ArrayLayout(word, config.word_ports)),
+            **row_parts(config, In),
+            **({"group_sub": Out(3)} if config.double_feeds else {}),
             "residual": Out(stream.Signature(ADDRESS_BITS)),
             "residual_word": In(word),
             **back_members(config),
@@ -87,6 +89,8 @@ class Compute(wiring.Component):
             results.shift.eq(shift),
             results.tag.eq(at[stages.result].result),
         ]
+        if config.double_feeds:
+            m.d.comb += [self.group_sub.eq(at[WORDS].group_sub), operands.part.eq(self.part)]
         self._write_side(m, results)
         return m
 

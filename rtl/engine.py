@@ -99,6 +99,8 @@ class Engine(wiring.Component):
             *([compute.word.eq(scratchpad.word)] if in_order else [
                 compute.row.eq(scratchpad.row), compute.residual_word.eq(scratchpad.residual_word),
             ]),
+            *([scratchpad.group_sub.eq(compute.group_sub), compute.part.eq(scratchpad.part)]
+              if self.config.double_feeds else []),
             scratchpad.result.eq(compute.result),
             scratchpad.result_valid.eq(compute.result_valid),
             access.store_word.eq(scratchpad.word if in_order else scratchpad.store_word),

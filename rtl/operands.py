@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
 from rtl.microop import micro_op
-from rtl.scratchpad import WORD_BITS
+from rtl.scratchpad import WORD_BITS, lane_bytes, row_parts
 
 GATHER_CHANNELS = 4
 RIGHT = 3  # rows from here on hold the right half of a double feed
@@ -16,19 +16,21 @@ RIGHT = 3  # rows from here on hold the right half of a double feed
 class Operands(wiring.Component):
     """From scratchpad words to array operands in three cycles, without flow control.
 
-    Members: `row[j][i]`: words; `at_words`, `at_feed`, `at_operands`: the micro-operation at those stages;
-    `x[pixel][lane][tap]`: operands, registered (stage MULTIPLY).
+    Members: `row[j][i]`, `part[j][i]`: words, and the lanes' bytes of the rows behind them (rtl/scratchpad.py);
+    `at_words`, `at_feed`, `at_operands`: the micro-operation at those stages; `x[pixel][lane][tap]`: operands,
+    registered (stage MULTIPLY).
     """
 
     latency = 3
 
     def __init__(self, config: EngineConfig):
         self._config = config
-        rows, pixels = config.row_ports, config.pixels
+        pixels = config.pixels
         lane_taps = data.ArrayLayout(data.ArrayLayout(8, config.taps), config.lanes)
         super().__init__(
             {
-                "row": In(data.ArrayLayout(data.ArrayLayout(WORD_BITS, pixels), rows)),
+                "row": In(data.ArrayLayout(data.ArrayLayout(WORD_BITS, pixels), config.word_ports)),
+                **row_parts(config, In),
                 "at_words": In(micro_op(config)),
                 "at_feed": In(micro_op(config)),
                 "at_operands": In(micro_op(config)),
@@ -54,21 +56,20 @@ class Operands(wiring.Component):
             for j in range(config.row_ports):
                 valid = op.right_valid if config.double_feeds and j >= RIGHT else op.column_valid
                 inside = op.row_valid[j] & valid[i]
-                part = self.row[j][i].word_select(op.group_sub[: self._sub_bits(config.lanes)], lane_bits)
+                if j < config.word_ports:
+                    part = lane_bytes(self.row[j][i], op.group_sub, config.lanes)
+                else:
+                    part = self.part[j - config.word_ports][i]
                 register = Signal(lane_bits, name=f"column_{i}_{j}", reset_less=True)
                 m.d.sync += register.eq(Mux(inside, part, Cat(*[op.zero_point] * config.lanes)))
                 column.append(register)
             columns.append(column)
             inside = op.row_valid[0] & op.column_valid[i]
-            part = self.row[0][i].word_select(op.vector_sub[: self._sub_bits(config.taps)], tap_bits)
+            part = self.row[0][i].word_select(op.vector_sub[: (WORD_BYTES // config.taps - 1).bit_length()], tap_bits)
             vector = Signal(tap_bits, name=f"vector_{i}", reset_less=True)
             m.d.sync += vector.eq(Mux(inside, part, Cat(*[op.zero_point] * config.taps)))
             vectors.append(vector)
         return columns, vectors
-
-    @staticmethod
-    def _sub_bits(size: int) -> int:
-        return (WORD_BYTES // size - 1).bit_length()
 
     def _window(self, m, columns):
         """Stage OPERANDS: window[column][row] of all lanes; newest column last.

@@ -9,7 +9,7 @@ from amaranth.hdl import Array, Cat, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import EngineConfig
+from compiler.config import WORD_BYTES, EngineConfig
 from rtl.bank import WORD_BITS, Bank
 from rtl.delay import delayed
 
@@ -28,6 +28,18 @@ def results_layout(config: EngineConfig) -> data.StructLayout:
     )
 
 
+def lane_bytes(word, group_sub, lanes: int):
+    """The bytes of a lane group in a word."""
+    return word.word_select(group_sub[: (WORD_BYTES // lanes - 1).bit_length()], lanes * 8)
+
+
+def row_parts(config: EngineConfig, flow) -> dict:
+    """Member `part` of what gives or takes the lanes' bytes of rows beyond the `word_ports`; none without them."""
+    further = config.row_ports - config.word_ports
+    part = data.ArrayLayout(config.lanes * 8, config.pixels)
+    return {"part": flow(data.ArrayLayout(part, further))} if further else {}
+
+
 class LoadWrite(data.Struct):
     """One whole word written by the loader."""
 
@@ -40,7 +52,8 @@ class Scratchpad(wiring.Component):
 
     Members (latencies in cycles):
       row_address[j], row_enable[j]: the array's read of `pixels` words from row_address[j] on, every cycle, no waiting;
-      row[j][i]: the word of pixel i, `read_latency` cycles later;
+      row[j][i]: the word of pixel i, `read_latency` cycles later, of the first `word_ports` rows;
+      part[j][i]: of the rows behind them its `lanes` bytes from byte group_sub * lanes on, `group_sub` given with it;
       residual, residual_word[i]: stream of addresses, answered `read_latency` cycles after acceptance;
       store, store_word: likewise, one word;
       result, result_valid: results written at once; load: stream of LoadWrite.
@@ -56,9 +69,11 @@ class Scratchpad(wiring.Component):
         word = data.ArrayLayout(WORD_BITS, pixels)
         super().__init__(
             {
+                **({"group_sub": In(3)} if config.double_feeds else {}),
                 "row_address": In(data.ArrayLayout(ADDRESS_BITS, rows)),
                 "row_enable": In(rows),
-                "row": Out(data.ArrayLayout(word, rows)),
+                "row": Out(data.ArrayLayout(word, config.word_ports)),
+                **row_parts(config, Out),
                 "residual": In(stream.Signature(ADDRESS_BITS)),
                 "residual_word": Out(word),
                 "store": In(stream.Signature(ADDRESS_BITS)),
@@ -156,14 +171,14 @@ class Scratchpad(wiring.Component):
         def beside(value, name):
             return delayed(m, value, self.read_latency, name=name, reset_less=True)
 
-        def words(address, name):
+        def words(address, name, banks=banks, bits=WORD_BITS):
             by_parity = []
             for parity in range(config.pixels):
                 if not self._bank_bits:
                     by_parity.append(banks[parity][0])
                     continue
                 bank = beside(self._row_of(address, parity)[0], f"{name}_bank_p{parity}")
-                word = Signal(WORD_BITS, name=f"{name}_word_p{parity}")
+                word = Signal(bits, name=f"{name}_word_p{parity}")
                 with m.Switch(bank):
                     for r in range(config.row_banks):
                         with m.Case(r):
@@ -174,9 +189,24 @@ class Scratchpad(wiring.Component):
             first = beside(address[: self._parity_bits], f"{name}_first")
             return [Array(by_parity)[(first + i)[: self._parity_bits]] for i in range(config.pixels)]
 
-        for j in range(config.row_ports):
+        for j in range(config.word_ports):
             for i, word in enumerate(words(self.row_address[j], f"row{j}")):
                 m.d.comb += self.row[j][i].eq(word)
+        parts, bits = self._parts(m, banks), config.lanes * 8
+        for j in range(config.word_ports, config.row_ports):
+            for i, part in enumerate(words(self.row_address[j], f"row{j}", parts, bits)):
+                m.d.comb += self.part[j - config.word_ports][i].eq(part)
         for i, word in enumerate(words(self.residual.payload, "residual")):
             m.d.comb += self.residual_word[i].eq(word)
         m.d.comb += self.store_word.eq(words(self.store.payload, "store")[0])
+
+    def _parts(self, m, banks) -> list:
+        """[parity][bank]: the lanes' bytes of what each bank gives, chosen once before the crossbars of all rows."""
+        config, parts = self._config, []
+        if not config.double_feeds:
+            return parts
+        for parity, words in enumerate(banks):
+            parts.append([Signal(config.lanes * 8, name=f"part_p{parity}_{r}") for r in range(len(words))])
+            for part, word in zip(parts[parity], words, strict=True):
+                m.d.comb += part.eq(lane_bytes(word, self.group_sub, config.lanes))
+        return parts
