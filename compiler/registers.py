@@ -6,7 +6,7 @@ from enum import Enum, IntEnum
 from compiler.config import EngineConfig
 
 MAGIC = int.from_bytes(b"WESN", "little")
-VERSION_MAJOR, VERSION_MINOR = 1, 1
+VERSION_MAJOR, VERSION_MINOR = 1, 2
 ADDRESS_BITS = 12  # the register file takes 4 KB
 
 
@@ -172,8 +172,9 @@ def _limits() -> list[Register]:
         Field(name="address_bits", low=8, width=8, doc="bits of byte addresses; those above read 0 in 0x30 .. 0x40"),
         Field(name="counters", low=16, width=1, doc="1: all counters, 0: COUNT_CYCLES only, the others read 0"),
         Field(name="without_timeout", low=17, width=1, doc="1: no time-out: TIMEOUT reads 0 and is not used"),
+        Field(name="double_feeds", low=18, width=1, doc="1: a 3x3 WINDOW of stride 2 reads four columns in a cycle"),
     )
-    doc = "What small engines leave out."
+    doc = "What small engines leave out, and how the array reads: programs are made for one engine's LIMITS."
     return [Register(name="LIMITS", offset=0x48, access=Access.READ_ONLY, doc=doc, fields=fields)]
 
 
@@ -241,6 +242,6 @@ def identification(config: EngineConfig) -> dict[str, int]:
         "QUEUE_UNITS": config.queue_units,
         "LIMITS": pack(
             "LIMITS", size_bits=config.size_bits, address_bits=config.address_bits, counters=config.counters,
-            without_timeout=config.without_timeout,
+            without_timeout=config.without_timeout, double_feeds=config.double_feeds,
         ),
     }

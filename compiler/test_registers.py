@@ -31,6 +31,7 @@ def test_identification_tells_the_configuration(name):
         "pixels": config.pixels, "lanes": config.lanes, "taps": config.taps, "requant_lanes": config.requant_lanes,
     }
     assert unpack("UNITS", words["UNITS"])["bus_bytes"] == config.bus_bytes
+    assert unpack("LIMITS", words["LIMITS"])["double_feeds"] == (name == "large")
     assert words["MAGIC"].to_bytes(4, "little") == b"WESN"
 
 

@@ -104,7 +104,7 @@
 /* Longest wait for the bus without any progress on it, in cycles; 0 waits for ever. (read, write) */
 #define WESNPU_TIMEOUT 0x044u
 
-/* What small engines leave out. (read only) */
+/* What small engines leave out, and how the array reads: programs are made for one engine's LIMITS. (read only) */
 #define WESNPU_LIMITS 0x048u
 #define WESNPU_LIMITS_SIZE_BITS_SHIFT 0u
 #define WESNPU_LIMITS_SIZE_BITS_MASK 0x000000ffu
@@ -114,6 +114,8 @@
 #define WESNPU_LIMITS_COUNTERS_MASK 0x00010000u
 #define WESNPU_LIMITS_WITHOUT_TIMEOUT_SHIFT 17u
 #define WESNPU_LIMITS_WITHOUT_TIMEOUT_MASK 0x00020000u
+#define WESNPU_LIMITS_DOUBLE_FEEDS_SHIFT 18u
+#define WESNPU_LIMITS_DOUBLE_FEEDS_MASK 0x00040000u
 
 /* Cycles since start; the sum of the eight causes. (read only) */
 #define WESNPU_COUNT_CYCLES 0x080u
