@@ -80,7 +80,7 @@ class Ring:
         doubled: 3 or 5 modulo 8, which does so for three rows read by two accesses each.
         """
         accesses = -(-self.tensor.width // self.pixels) | 1
-        if self.doubled and accesses % WINDOW_BANKS not in (3, 5):
+        while self.doubled and accesses % WINDOW_BANKS not in (3, 5):
             accesses += 2
         return self.pixels * accesses
 

@@ -18,6 +18,7 @@ from compiler.region import WORDS_ALONE, Window, choose_ring, conflict_free
 from golden.errors import WesnpuError
 from sim.expected import expected_of
 from sim.layers import random_network
+from sim.plain_program import plain_program
 from tests.compiler_check import differences, run_program
 from tests.compiler_networks import edge_network
 
@@ -189,6 +190,21 @@ def test_chosen_rings_keep_their_rows_apart(pixels: int, windows: tuple[tuple[in
                 assert wanted <= slots <= height and pitch >= width
                 for one in every:
                     check_ring(slots, pitch, height, one, config)
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_plain_programs_keep_the_rows_of_windows_apart(name: str) -> None:
+    config, windows = PRESETS[name], 0
+    for seed in range(300):
+        network, _ = random_network("depthwise", seed, config.guard_bits)
+        try:
+            commands = decode(plain_program(network, config).image)
+        except WesnpuError:
+            continue  # more than one layer, or too large to lie on chip whole
+        for command in (one for one in commands if one.unit == Unit.COMPUTE):
+            windows += command.fields["mode"] == Mode.WINDOW
+            assert bank_conflicts(command, config) == [], f"depthwise seed {seed}"
+    assert windows > 50
 
 
 def test_window_rows_in_one_bank_are_reported() -> None:
