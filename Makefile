@@ -24,7 +24,7 @@ cosim-imagenet: setup ## [IMAGES=DIR LIMIT=1 PROCESSES=2] EfficientNet-Lite0 on 
 	@$(RUN) -m models.build efficientnet_lite0 && $(RUN) -m wesnpu.imagenet $(if $(IMAGES),--images $(IMAGES)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(PROCESSES),--processes $(PROCESSES))
 
 test: setup ## all tests but the long ones
-	@$(RUN) -m pytest -q -m "not long"
+	@$(RUN) -m pytest -q -m "not long" -n auto --dist worksteal
 
 test-long: setup ## all tests
 	@$(RUN) -m pytest -q
