@@ -214,3 +214,11 @@ def test_dense_in_rtl(config: str, kernel: int, percent: int) -> None:
 def test_depthwise_in_rtl(channels: int, height: int, kernel: int, stride: int, percent: int) -> None:
     layer = check_rtl(bottleneck(channels, height, kernel, stride), preset("large")).layers[1]
     assert share(layer.macs, layer.cycles, "large") >= percent
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("channels", "height", "percent"), PADDED_LEFT)
+def test_stride_2_padded_on_the_left_in_rtl(channels: int, height: int, percent: int) -> None:
+    layer = check_rtl(bottleneck(channels, height, 3, 2, left=True), preset("large")).layers[1]
+    assert share(layer.macs, layer.cycles, "large") >= percent
