@@ -3,8 +3,8 @@
 Five parties run beside each other (docs/engine.md): fetch, LOAD and WEIGHTS share the read channel, COMPUTE works off
 rows, STORE writes. Their rules and delays are those of rtl/. Left out of the bank conflicts in the scratchpad: those
 of the residual operand (a depthwise 3x3 of stride 2 that has one takes up to 1.8 times the cycles told where it reads
-four columns in a cycle) and of the first layer's packed input (6 % of a small one). An engine without queues does one thing after the
-other (compiler/cycle_in_order.py).
+four columns in a cycle) and of the first layer's packed input (6 % of a small one). An engine without queues does one
+thing after the other (compiler/cycle_in_order.py).
 """
 
 from dataclasses import dataclass
