@@ -12,7 +12,7 @@ from rtl.array import MacArray
 from rtl.compute_ports import back_members, trace_members
 from rtl.delay import delay_line
 from rtl.interfaces import Cause
-from rtl.microop import CONTEXTS, further_pixels
+from rtl.microop import CONTEXTS, RIGHT, further_pixels
 from rtl.operands import Operands
 from rtl.planned_walk import PlannedWalk
 from rtl.results import Results
@@ -129,7 +129,7 @@ class Compute(wiring.Component):
         config = self._config
         wrong = Signal()
         for j in range(config.row_ports):
-            columns = at_address.right_valid if config.double_feeds and j >= 3 else at_address.column_valid
+            columns = at_address.right_valid if config.double_feeds and j >= RIGHT else at_address.column_valid
             register = Signal(ADDRESS_BITS, name=f"row_address_{j}", reset_less=True)
             m.d.sync += register.eq(at_sum.base_x + at_sum.offset[j])
             m.d.comb += [

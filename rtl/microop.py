@@ -6,6 +6,7 @@ from amaranth.lib import data
 from compiler.config import EngineConfig
 
 CONTEXTS = 4  # commands whose results may be under way at once
+RIGHT = 3  # rows from here on are the right half of a double feed
 
 
 def micro_op(config: EngineConfig) -> data.StructLayout:

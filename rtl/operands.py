@@ -6,11 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
-from rtl.microop import micro_op
+from rtl.microop import RIGHT, micro_op
 from rtl.scratchpad import WORD_BITS, lane_bytes, row_parts
 
 GATHER_CHANNELS = 4
-RIGHT = 3  # rows from here on hold the right half of a double feed
 
 
 class Operands(wiring.Component):

@@ -9,6 +9,7 @@ from compiler.encoding import Unit, length_units
 from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS, Cause
 from rtl.legal_compute import legal_compute
+from rtl.microop import RIGHT
 from rtl.ring import next_offset
 from rtl.window_walk import WindowSteps
 
@@ -147,10 +148,10 @@ class RowPlanner(wiring.Component):
     def _right_half(self, m, inside) -> None:
         """Where a double feed reads its two further columns of the row being prepared."""
         with m.If(WindowSteps(self._config).double(self._c)):
-            for j in range(3):
+            for j in range(RIGHT):
                 with m.If(self._index == j):
                     further = self._slot + self._config.pixels
-                    m.d.sync += [self.plan.offset[3 + j].eq(further), self.plan.valid[3 + j].eq(inside)]
+                    m.d.sync += [self.plan.offset[RIGHT + j].eq(further), self.plan.valid[RIGHT + j].eq(inside)]
 
     @property
     def _alone(self) -> bool:
