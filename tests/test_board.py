@@ -12,18 +12,15 @@ from board.host import Host, LinkError
 from board.noise import Noise, NoisyLine
 from board.simulation import SimulatedLine, simulated_board
 from compiler import registers
-from compiler.config import EngineConfig, preset
+from compiler.config import preset
 from compiler.program import CompiledNetwork, compile_network
 from fpga.engines import engine
 from golden.errors import WesnpuError
 from golden.network import Network
 from golden.run import run
-from quant.evaluation import fashion
-from quant.evaluation.evaluate import input_codes
-from quant.images.batches import Images
-from quant.recipe import quantize
 from rtl.interfaces import Cause
 from sim.layers import random_network
+from wesnpu.board_netlist import compiled_for, picture
 
 SEED = int(os.environ.get("LINK_SEED", "1"))
 BOARD, CONFIG = "icebreaker", "nano-up5k"
@@ -68,26 +65,14 @@ def test_several_programs_and_images(line):
         check(board, compiled, -1 - image)
 
 
-def fashion_network(config: EngineConfig) -> tuple[Network, np.ndarray]:
-    """The smallest network, and an image, int8 (1, 28, 28)."""
-    network = quantize(
-        fashion.imported("fashion_nano"), fashion.data().calibration[:64], recipe="wes",
-        preprocessing=fashion.PREPROCESSING, guard_bits=config.guard_bits,
-    )
-    images = Images(fashion.data().images[:1], fashion.SHAPE, fashion.PREPROCESSING)
-    return network, input_codes(network, next(iter(images.batches(1))))[0]
-
-
 def image_through_the_pins(line: SimulatedLine, name: str) -> None:
     """Loaded, run and read back by the host as shipped; every tensor that lies in the board's memory is compared.
 
     Then a second host ends a program of the first one, which notices, loads everything again, and is right again.
     """
     config = engine(BOARDS[name].config)
-    network, image = fashion_network(config)
-    compiled = compile_network(network, config, keep_all=True)
-    if len(compiled.image) + compiled.data_size > 16 * BOARDS[name].memory_words:
-        compiled = compile_network(network, config)
+    network, image, _ = picture(config)
+    compiled = compiled_for(network, config, 16 * BOARDS[name].memory_words)
     host = Host(line, random.Random(SEED))
     board = Board(host)
     board.load(compiled)
