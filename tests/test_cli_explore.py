@@ -53,6 +53,15 @@ def test_every_engine_is_told_with_its_figures_or_its_reason(network: Path, tmp_
     assert xml.dom.minidom.parse(str(tmp_path / "space.svg")).documentElement.tagName == "svg"
 
 
+def test_no_possible_engine_is_an_error_with_the_reasons(network: Path, tmp_path: Path) -> None:
+    table = tmp_path / "space.csv"
+    shown = run("explore", network, "--pixels", "3", "--lanes", "4,5", "--taps", 8, "--csv", table, "--processes", 1)
+    assert shown.exit_code == 2 and "possible: 0 of 4" in shown.stdout
+    assert shown.stderr.startswith("error: none of 4 engines is possible; 3x4x8 s128 w128 b16: ")
+    assert "EngineConfig.pixels = 3 must be one of (1, 2, 4)" in shown.stderr
+    assert shown.stdout.count("impossible: 3x") == 4 == len(read_csv(table))
+
+
 def test_costs_follow_their_rules() -> None:
     point = Point(of_preset("large"), MEMORY, macs=128 * 1000, cycles=1000)
     assert (point.macs_per_cycle, point.multipliers, point.dsps) == (256, 256 + 32, 128 + 32)

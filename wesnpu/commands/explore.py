@@ -59,7 +59,10 @@ def explore(
     table: Csv = None,
     output: Plot = None,
 ) -> None:
-    """Predict a network on many engines: speed, utilization and cost of each; the impossible ones with their reason."""
+    """Predict a network on many engines: speed, utilization and cost of each; the impossible ones with their reason.
+
+    Exit code 2 when none is possible.
+    """
     check_mhz(mhz)
     kind = check_outputs(network, table, output)
     quantized = load_network(network)
@@ -74,6 +77,14 @@ def explore(
     found.sort(key=lambda point: (not point.possible, point.cycles, point.dsps, point.memory_bytes))
     show(found, mhz)
     write(found, mhz, table, output, kind)
+    if not any(point.possible for point in found):
+        raise WesnpuError(none_possible(found))
+
+
+def none_possible(found: Sequence[Point]) -> str:
+    """That no engine of these is possible, and the first reason."""
+    first = found[0]
+    return f"none of {len(found)} engines is possible; {first.candidate.name}: {first.refusal}"
 
 
 def write(found: Sequence[Point], mhz: float, table: Path | None, plot: Path | None, kind: str) -> None:
