@@ -85,6 +85,12 @@ def _window(fields: dict[str, int], config: EngineConfig) -> tuple[int, int, int
     return steps * fields["passes"], before + steps * (feeds - 1), steps
 
 
+def row_feeds(fields: dict[str, int], config: EngineConfig) -> int:
+    """Feeds of a windowed row."""
+    before, feeds, columns, overlaps = _steps(fields, config)
+    return before + -(-fields["output_width"] // columns) * (feeds + overlaps)
+
+
 def first_left(fields: dict[str, int], config: EngineConfig) -> int:
     """Left column of a windowed row's first feed."""
     left, words = fields["first_column"], feed_words(fields, config)

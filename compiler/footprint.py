@@ -104,8 +104,14 @@ class InputRead:
 
 def input_read(fields: dict[str, int], config: EngineConfig, kernel: tuple[int, int]) -> InputRead:
     """The image words that kernels of this size read, first_row and first_column being patch position (0, 0)."""
-    rows, height = _positions(fields["output_rows"], fields["stride_y"], kernel[0])
-    columns, width = _positions(fields["output_width"], fields["stride_x"], kernel[1])
+    rows = positions(fields["output_rows"], fields["stride_y"], kernel[0])
+    columns = positions(fields["output_width"], fields["stride_x"], kernel[1])
+    return image_words(fields, config, rows, columns)
+
+
+def image_words(fields: dict[str, int], config: EngineConfig, rows: np.ndarray, columns: np.ndarray) -> InputRead:
+    """The image words at these patch positions, rising, those inside the image only."""
+    height, width = int(rows[-1]) + 1, int(columns[-1]) + 1
     offsets = slot_offsets(fields["input_row_offset"], fields["input_pitch"], fields["input_extent"], height)
     rows = rows[_inside(rows + fields["first_row"], fields["input_height"])]
     columns = columns[_inside(columns + fields["first_column"], fields["input_width"])]
@@ -114,10 +120,9 @@ def input_read(fields: dict[str, int], config: EngineConfig, kernel: tuple[int, 
     return InputRead(words, rows, columns, (height, width))
 
 
-def _positions(outputs: int, stride: int, kernel: int) -> tuple[np.ndarray, int]:
-    """Patch positions that some output reads, and the size of the patch."""
-    size = (outputs - 1) * stride + kernel
-    return np.unique(np.arange(outputs)[:, None] * stride + np.arange(kernel)), size
+def positions(outputs: int, stride: int, kernel: int) -> np.ndarray:
+    """Patch positions, rising, that some output reads."""
+    return np.unique(np.arange(outputs)[:, None] * stride + np.arange(kernel))
 
 
 def _inside(position: np.ndarray, size: int) -> np.ndarray:

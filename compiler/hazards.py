@@ -14,6 +14,7 @@ from compiler.banks import bank_conflicts
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encode import Command, decode
 from compiler.encoding import COMMANDS_MAX, Unit
+from compiler.fetched import fetched_words
 from compiler.footprint import (
     channels_of,
     filled_rows,
@@ -132,6 +133,8 @@ class Checker:
             found += self._chained(command.fields)
         access = access_of(command, self._config)
         outside = [line for touched in (access.reads, access.writes) for line in self._outside(touched)]
+        if not outside and command.unit == Unit.COMPUTE:
+            outside = self._fetched(command.fields)
         if outside:
             return found + outside
         found += self._hazards(access, clock)
@@ -151,6 +154,11 @@ class Checker:
 
     def _outside(self, touched: Touched) -> list[str]:
         return [line for name, words in touched.items() for line in self._memories[name].outside(words)]
+
+    def _fetched(self, fields: dict[str, int]) -> list[str]:
+        """A line when the engine would end with error SCRATCHPAD for words that no output needs."""
+        lines = self._memories["scratchpad"].outside(fetched_words(fields, self._config).ravel())
+        return [f"fetches, with those that no output needs, {line}" for line in lines]
 
     def _hazards(self, access: Access, clock: np.ndarray) -> list[str]:
         found: list[str] = []

@@ -12,6 +12,7 @@ from rtl.interfaces import Error
 from rtl.microop import CONTEXTS
 from sim.copies import Copies, copies
 from sim.driver import SimulationError
+from sim.fetches import at_the_end
 from sim.illegal import illegal_commands
 from sim.job import Channel, Job, Manners, Outcome, Stall
 from sim.plain_program import PlainProgram, plain_program
@@ -108,6 +109,14 @@ def _limits(session: Session, prepared: Prepared, program: PlainProgram) -> Iter
             yield _changed(prepared, program, Unit.COMPUTE, error, **(columns | window | {"input_base": base}))
 
 
+def _fetches(session: Session, prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
+    """Reading ends with the last word of the scratchpad, or one behind it."""
+    given = next(one.fields for one in decode(program.image) if one.unit == Unit.COMPUTE)
+    for fields, beyond in at_the_end(given, session.config):
+        error = Error.SCRATCHPAD if beyond else Error.NONE
+        yield _changed(prepared, program, Unit.COMPUTE, error, **fields)
+
+
 def _in_turn(session: Session, prepared: Prepared, program: PlainProgram) -> Iterator[Broken]:
     """Each of many COMPUTE commands in turn is the one that leaves the scratchpad: with operands, residual, results."""
     high = 15 << session.config.size_bits - 4
@@ -193,7 +202,7 @@ async def errors(session: Session, orders) -> None:
     repeated = prepare_plain(prepared.network, prepared.image, session.config, Manners(), orders.seed, many)
     for group in (_broken_commands(session, prepared, program), _outside(session, prepared, program),
                   _across(session, prepared, program), _limits(session, prepared, program),
-                  _in_turn(session, repeated, many),
+                  _fetches(session, prepared, program), _in_turn(session, repeated, many),
                   await _soft_resets(session, prepared.job)):
         for broken in group:
             await _check_broken(session, broken)

@@ -10,13 +10,14 @@ from compiler.banks import bank_conflicts, rows_apart
 from compiler.config import PRESETS, EngineConfig
 from compiler.encode import Command, decode, encode
 from compiler.encoding import Mode, Unit
-from compiler.hazards import check_program
+from compiler.hazards import Checker, check_program
 from compiler.interpret import run_shuffled
 from compiler.machine import Machine
 from compiler.program import CompiledNetwork, compile_network
 from compiler.region import WORDS_ALONE, Window, choose_ring, conflict_free
 from golden.errors import WesnpuError
 from sim.expected import expected_of
+from sim.fetches import at_the_end
 from sim.layers import random_network
 from sim.plain_program import plain_program
 from tests.compiler_check import differences, run_program
@@ -74,6 +75,21 @@ def test_planted_mistakes_are_reported(unit: Unit, fields: dict[str, int], messa
     number = first(commands, unit)
     with pytest.raises(ValueError, match=rf"^command {number} \({unit.name} 1\): .*({message})"):
         check(compiled, changed(commands, number, **fields))
+
+
+@pytest.mark.parametrize("name", ["nano", "small", "large"])
+def test_what_the_engine_fetches_beyond_the_scratchpad_is_reported(name: str) -> None:
+    """The same commands as in the simulated case `errors`; with pixels or a window also words that no output needs."""
+    config = PRESETS[name]
+    compiled, commands = sample("depthwise_same_odd", config)
+    given, needless, total = commands[first(commands, Unit.COMPUTE)].fields, 0, 0
+    for fields, beyond in at_the_end(given, config):
+        lines = Checker(config, len(compiled.image), compiled.data_size).take(Command(Unit.COMPUTE, fields))
+        outside = [line for line in lines if "scratchpad words" in line]
+        assert len(outside) == beyond, fields
+        needless += any(line.startswith("fetches, with those that no output needs") for line in outside)
+        total += 1
+    assert total > 20 and (needless > 5) == (name != "nano")
 
 
 def test_overwriting_what_is_still_read_is_reported() -> None:
