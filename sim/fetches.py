@@ -26,7 +26,7 @@ COLUMNS, WIDTHS, STRIDES = (-1, 0), (1, 4), (1, 2)
 
 
 def at_the_end(given: dict[str, int], config: EngineConfig) -> Iterator[tuple[dict[str, int], int]]:
-    """(changes of the COMPUTE command `given`, whether it leaves the scratchpad), 0 and 1, of each form that is legal."""
+    """(changes of the COMPUTE command `given`, whether it leaves the scratchpad): no and yes for each legal form."""
     if config.scratchpad_words >= 1 << 16:
         return  # no address lies beyond
     for form, column, width, stride in product(FORMS, COLUMNS, WIDTHS, STRIDES):
