@@ -3,12 +3,13 @@
 Five parties run beside each other (docs/engine.md): fetch, LOAD and WEIGHTS share the read channel, COMPUTE works off
 rows, STORE writes. Their rules and delays are those of rtl/. Left out of the bank conflicts in the scratchpad: those
 of the residual operand (a depthwise 3x3 of stride 2 that has one takes up to 1.8 times the cycles told where it reads
-four columns in a cycle) and of the first layer's packed input (6 % of a small one). An engine without queues does one
-thing after the other (compiler/cycle_in_order.py).
+four columns in a cycle: LayerEstimate.at_least) and of the first layer's packed input (6 % of a small one). An engine
+without queues does one thing after the other (compiler/cycle_in_order.py).
 """
 
 from dataclasses import dataclass
 
+from compiler.config import EngineConfig
 from compiler.cycle_compute import Compute, LayerCount, Store
 from compiler.cycle_in_order import InOrderCompute, Sequence
 from compiler.cycle_mover import BeatReads, Mover
@@ -17,22 +18,28 @@ from compiler.cycle_reads import Memory, Reads
 from compiler.cycle_units import Fetch, Load, Weights
 from compiler.encode import Command, decode
 from compiler.encoding import Unit
+from compiler.footprint import feed_words
 from compiler.program import CompiledNetwork
 from compiler.traffic import Traffic
 from golden.network import ConvLayer
 
 ENDING = 4  # cycles from END being met to the interrupt
 IN_ORDER_ENDING = 2  # the same, of an engine without queues
+RESIDUAL_WAITS = 1.8  # most that was seen: cycles of a layer in simulation for each one told, where `at_least`
 
 
 @dataclass(frozen=True)
 class LayerEstimate:
-    """Cycles of one layer, by cause: those of rtl.interfaces.Cause, without "bus"; its macs and traffic."""
+    """Cycles of one layer, by cause: those of rtl.interfaces.Cause, without "bus"; its macs and traffic.
+
+    at_least: the engine may take up to RESIDUAL_WAITS times these cycles, which the model does not know.
+    """
 
     name: str
     macs: int
     causes: dict[str, int]
     traffic: Traffic
+    at_least: bool = False
 
     @property
     def cycles(self) -> int:
@@ -49,18 +56,33 @@ class Estimate:
     read_bytes: int
     written_bytes: int
 
+    @property
+    def at_least(self) -> bool:
+        """Whether the engine may take more cycles because one of its layers may."""
+        return any(layer.at_least for layer in self.layers)
+
 
 def estimate(compiled: CompiledNetwork, memory: Memory) -> Estimate:
     """Predict the cycles of one inference."""
     program = decode(compiled.program)
     found = _in_order(compiled, program, memory) if compiled.config.in_order else _overlapped(compiled, program, memory)
+    waiting = _waiting_residuals(program, compiled.config)
     layers = tuple(
         LayerEstimate(
-            layer.name, _macs(compiled, layer), found.layers.get(i, LayerCount()).causes, compiled.traffic[i]
+            layer.name, _macs(compiled, layer), found.layers.get(i, LayerCount()).causes, compiled.traffic[i],
+            at_least=i in waiting,
         )
         for i, layer in enumerate(compiled.network.layers)
     )
     return Estimate(found.end, layers, 16 * found.read, 16 * found.written)
+
+
+def _waiting_residuals(program: list[Command], config: EngineConfig) -> set[int]:
+    """Layers whose residual operand waits for banks that double feeds keep busy: how long, the model does not know."""
+    return {
+        one.fields["layer"] for one in program
+        if one.unit == Unit.COMPUTE and one.fields["residual"] and feed_words(one.fields, config) > config.pixels
+    }
 
 
 @dataclass(frozen=True)

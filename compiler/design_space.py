@@ -41,7 +41,8 @@ class Axes:
 class Point:
     """A candidate with a memory: what one inference takes on it, or why it is impossible (`refusal`, else empty).
 
-    cycles, read_bytes, written_bytes: of one inference, 0 where it is impossible; macs: of the network.
+    cycles, read_bytes, written_bytes: of one inference, 0 where it is impossible; macs: of the network. at_least: the
+    engine may take more cycles (compiler/cycles.py).
     """
 
     candidate: Candidate
@@ -51,6 +52,7 @@ class Point:
     read_bytes: int = 0
     written_bytes: int = 0
     refusal: str = ""
+    at_least: bool = False
 
     @property
     def possible(self) -> bool:
@@ -134,7 +136,9 @@ def explore(network: Network, tried: tuple[Candidate, Memory, bool]) -> Point:
     except ValueError as error:
         return Point(candidate, memory, refusal=" ".join(str(error).split()))
     macs = sum(layer.macs for layer in found.layers)
-    return Point(candidate, memory, macs, found.cycles, found.read_bytes, found.written_bytes)
+    return Point(
+        candidate, memory, macs, found.cycles, found.read_bytes, found.written_bytes, at_least=found.at_least
+    )
 
 
 def front(points: Iterable[Point]) -> list[Point]:

@@ -149,3 +149,12 @@ def edge_network(name: str, guard_bits: int) -> tuple[Network, np.ndarray]:
     EDGES[name](builder)
     network = builder.network(name)
     return network, rng.integers(-128, 128, network.tensors["x"].shape).astype(np.int8)
+
+
+def waiting_residual(size: int) -> Network:
+    """Two depthwise 3x3 of stride 2, the second one with the first one's result as residual operand."""
+    builder = Builder(np.random.default_rng(0), GUARD_BITS, 16, size, size)
+    shape = Shape(depthwise=True, kernel=(3, 3), stride=(2, 2), same=True)
+    source, operand = builder.last, builder.add(shape)
+    builder.add(shape, residual=operand, source=source)
+    return builder.network("waiting_residual")

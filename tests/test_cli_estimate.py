@@ -1,5 +1,6 @@
 """``wesnpu estimate``: what it prints is what the cycle model says."""
 
+import csv
 import re
 import xml.dom.minidom
 from pathlib import Path
@@ -10,8 +11,10 @@ from compiler.config import preset
 from compiler.cycles import Memory
 from compiler.cycles import estimate as predict
 from compiler.program import compile_network
-from golden.file import load_network
+from golden.file import load_network, save_network
 from tests.cli import float_model, pictures, run
+from tests.compiler_networks import waiting_residual
+from wesnpu.commands.estimate import WAITS
 
 
 @pytest.fixture
@@ -43,6 +46,19 @@ def test_engines_without_queues(tmp_path: Path) -> None:
     memory = Memory(read_bytes=8, write_bytes=8, read_latency=20, write_latency=20)
     found = predict(compile_network(load_network(path), preset("nano")), memory)
     assert shown.exit_code == 0 and f"cycles per image: {found.cycles:,}," in shown.output
+
+
+def test_cycles_that_the_model_does_not_know_are_told(tmp_path: Path) -> None:
+    """A residual operand beside double feeds, which only engines of two pixels have."""
+    save_network(waiting_residual(28), tmp_path / "waits.npz")
+    large, small = (run("estimate", tmp_path / "waits.npz", "--config", name).stdout for name in ("large", "small"))
+    first, second = re.findall(r"^[12] .*", large, re.M)
+    assert ">= " not in first and ">= " in second and "cycles per image: >= " in large and WAITS in large
+    assert ">=" not in small
+    shown = run("explore", tmp_path / "waits.npz", "--configs", "large,small", "--csv", tmp_path / "found.csv")
+    with (tmp_path / "found.csv").open() as file:
+        assert {row["engine"]: row["at_least"] for row in csv.DictReader(file)} == {"large": "1", "small": "0"}
+    assert shown.stdout.count(">= ") == 1 and WAITS in shown.stdout
 
 
 def test_roofline_is_an_svg_document(tmp_path: Path, network: Path) -> None:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from compiler.config import EngineConfig, preset
-from compiler.cycles import Estimate, Memory, estimate
+from compiler.cycles import RESIDUAL_WAITS, Estimate, Memory, estimate
 from compiler.program import CompiledNetwork, compile_network
 from golden.network import Network
 from rtl.check_verilog import lint
 from rtl.generate import MODULE, generate
 from sim.cosim import CosimResult, cosim
 from sim.layers import Builder, Shape
-from tests.compiler_networks import NONE, ONE
+from tests.compiler_networks import NONE, ONE, waiting_residual
 from tests.test_compiler_cycles import FETCHED_AHEAD
 from wesnpu.imagenet_shapes import NETWORKS
 from wesnpu.speed import DEPTHWISE as DEPTHWISE_HEAD
@@ -222,3 +222,16 @@ def test_depthwise_in_rtl(channels: int, height: int, kernel: int, stride: int, 
 def test_stride_2_padded_on_the_left_in_rtl(channels: int, height: int, percent: int) -> None:
     layer = check_rtl(bottleneck(channels, height, 3, 2, left=True), preset("large")).layers[1]
     assert share(layer.macs, layer.cycles, "large") >= percent
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("size", [28, 56])
+def test_residual_operands_wait_in_rtl_no_longer_than_told(size: int) -> None:
+    """Where the model says that it does not know, the engine takes more cycles, within the factor that is told."""
+    asked, config = waiting_residual(size), preset("large")
+    image = np.random.default_rng(5).integers(-128, 128, (1, *asked.tensors[asked.input].shape)).astype(np.int8)
+    real, model = cosim(asked, image, config, latency=64), estimate(compile_network(asked, config), MEMORY)
+    assert real.mismatches == [] and [layer.at_least for layer in model.layers] == [False, True]
+    told, took = model.layers[1].cycles, real.layers[1].cycles
+    assert told < took <= RESIDUAL_WAITS * told

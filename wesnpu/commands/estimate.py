@@ -7,7 +7,7 @@ import typer
 
 from compiler.bound import bound
 from compiler.config import PRESETS, EngineConfig
-from compiler.cycles import Estimate, Memory
+from compiler.cycles import RESIDUAL_WAITS, Estimate, Memory
 from compiler.cycles import estimate as predict
 from compiler.program import compile_network
 from golden.errors import WesnpuError
@@ -22,6 +22,7 @@ Bandwidth = Annotated[
     float | None, typer.Option(help="Bytes per cycle of the memory, each way.", show_default="the bus width")
 ]
 Outstanding = Annotated[int, typer.Option(help="Read bursts under way at most.")]
+WAITS = f">=: a residual operand waits for memory banks: its layer takes up to {RESIDUAL_WAITS} times the cycles told"
 Plot = Annotated[Path | None, typer.Option("--output", "-o", help="Roofline plot to write, SVG.")]
 
 
@@ -75,16 +76,24 @@ def show(found: Estimate, engine: EngineConfig, mhz: float) -> None:
     """Print a row per layer, then the whole inference."""
     peak = engine.macs_per_cycle
     rows = [
-        (f"{number} {layer.name}", f"{-(-layer.macs // peak):,}", f"{layer.cycles:,}",
+        (f"{number} {layer.name}", f"{-(-layer.macs // peak):,}", told(layer.cycles, at_least=layer.at_least),
          share(layer.macs, layer.cycles * peak), bound(layer.causes))
         for number, layer in enumerate(found.layers, 1)
     ]
     title = f"Predicted cycles on {engine.name}, {peak} MAC/cycle"
     console.table(title, ("layer", "ideal", "cycles", "utilization", "bound"), rows)
     macs = sum(layer.macs for layer in found.layers)
-    console.say(f"cycles per image: {found.cycles:,}, utilization {share(macs, found.cycles * peak)}")
+    cycles = told(found.cycles, at_least=found.at_least)
+    console.say(f"cycles per image: {cycles}, utilization {share(macs, found.cycles * peak)}")
     console.say(f"images/s at {mhz:g} MHz: {mhz * 1e6 / found.cycles:,.1f}")
     console.say(f"traffic per image: {found.read_bytes:,} bytes read, {found.written_bytes:,} written")
+    if found.at_least:
+        console.say(WAITS)
+
+
+def told(cycles: int, *, at_least: bool) -> str:
+    """A number of cycles, marked where the engine may take more."""
+    return f">= {cycles:,}" if at_least else f"{cycles:,}"
 
 
 def share(part: int, whole: int) -> str:

@@ -16,7 +16,7 @@ from golden.errors import WesnpuError
 from golden.file import load_network
 from golden.files import check_output, write_whole
 from wesnpu import console, options
-from wesnpu.commands.estimate import Mhz, Outstanding, check_mhz, memory_of
+from wesnpu.commands.estimate import WAITS, Mhz, Outstanding, check_mhz, memory_of, told
 from wesnpu.design_points import points
 
 Configs = Annotated[str | None, typer.Option(help=f"Presets, separated by commas: {', '.join(PRESETS)}.")]
@@ -137,6 +137,8 @@ def show(found: Sequence[Point], mhz: float) -> None:
     best = {id(point) for point in front(found)}
     rows = [row(point, mhz, id(point) in best) for point in found if point.possible]
     console.table(f"Predicted at {mhz:g} MHz; * is beaten by none in cycles, DSPs and memory", COLUMNS, rows)
+    if any(point.at_least for point in found):
+        console.say(WAITS)
     impossible = [f"impossible: {point.candidate.name}: {point.refusal}" for point in found if not point.possible]
     for line in dict.fromkeys(impossible):  # an engine is tried with every memory
         console.say(line)
@@ -147,7 +149,8 @@ def row(point: Point, mhz: float, best: bool) -> tuple[str, ...]:
     """One line of the table."""
     traffic = (point.read_bytes + point.written_bytes) / 1e6
     return (
-        point.candidate.name, f"{point.memory.read_bytes:g}", str(point.macs_per_cycle), f"{point.cycles:,}",
+        point.candidate.name, f"{point.memory.read_bytes:g}", str(point.macs_per_cycle),
+        told(point.cycles, at_least=point.at_least),
         f"{point.images_per_second(mhz):.1f}", f"{100 * point.utilization:.1f} %", str(point.multipliers),
         str(point.dsps), f"{point.memory_bytes / 1024:.0f}", f"{traffic:.2f}", "*" if best else "",
     )
@@ -160,14 +163,15 @@ def table_text(found: Sequence[Point], mhz: float) -> str:
     writer = csv.writer(text, lineterminator="\n")
     fields = list(found[0].candidate.fields)
     writer.writerow(
-        ["engine", *fields, "read_bytes_per_cycle", "read_latency", "mhz", "cycles", "images_per_second", "utilization",
-         "multipliers", "dsps", "memory_bytes", "read_bytes", "written_bytes", "pareto_front", "impossible_because"]
+        ["engine", *fields, "read_bytes_per_cycle", "read_latency", "mhz", "cycles", "at_least",
+         "images_per_second", "utilization", "multipliers", "dsps", "memory_bytes", "read_bytes", "written_bytes",
+         "pareto_front", "impossible_because"]
     )
     for point in found:
         figures = (
-            [point.cycles, point.images_per_second(mhz), point.utilization, point.multipliers, point.dsps,
-             point.memory_bytes, point.read_bytes, point.written_bytes, int(id(point) in best)]
-            if point.possible else [""] * 9
+            [point.cycles, int(point.at_least), point.images_per_second(mhz), point.utilization, point.multipliers,
+             point.dsps, point.memory_bytes, point.read_bytes, point.written_bytes, int(id(point) in best)]
+            if point.possible else [""] * 10
         )
         memory_fields = [point.memory.read_bytes, point.memory.read_latency, mhz]
         fields_of = [point.candidate.fields[name] for name in fields]
