@@ -75,13 +75,18 @@ def requantizer_case(config: EngineConfig, target: Device, seed: int = 3) -> Res
     return run_case(Orders("requantizer", seed=seed), config, build=build, module="sim.blocks.requantizer")
 
 
+def engine_netlist(config: EngineConfig, target: Device) -> Path:
+    """The netlist of the engine with its trace port, one Verilog file."""
+    return netlist_verilog(without_brackets(verilog_text(config, trace=True)), TOP, target)
+
+
 @functools.cache
 def engine_build(config: EngineConfig, target: Device, *, can_be_wrong: bool = False) -> Build:
     """The bench of `make sim` around the netlist of the engine with its trace port.
 
     can_be_wrong: with WRONG_TABLES tables that hold the inverse when told so (fpga/wrong_tables.py).
     """
-    netlist = netlist_verilog(without_brackets(verilog_text(config, trace=True)), TOP, target)
+    netlist = engine_netlist(config, target)
     if can_be_wrong:
         netlist = with_wrong_tables(netlist, target.family, WRONG_TABLES, DRAW)
     return build_bench(config, verilog=netlist, optimize=OPTIMIZE)

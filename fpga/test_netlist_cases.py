@@ -5,22 +5,26 @@ import re
 import pytest
 
 from compiler.config import preset
+from fpga.blocks import TOP
 from fpga.device import device
 from fpga.engines import engine
 from fpga.netlist_cases import (
     ENGINE_CASES,
+    SOURCE,
     WRONG_TABLES,
     cells_case,
     changed,
     dual_case,
     engine_case,
+    engine_netlist,
     requantizer_case,
 )
-from fpga.post_synthesis import OWN_FOLDER, cell_models, without_module, yosys_models
+from fpga.post_synthesis import OWN_FOLDER, cell_models, netlist_verilog, without_module, yosys_models
 from fpga.tools import run_tool
 from fpga.wrong_tables import TABLES, with_wrong_tables
 from golden.errors import WesnpuError
 
+CELLS = {"CCU2C", "DP16KD", "L6MUX21", "LUT4", "MULT18X18D", "PFUMX", "TRELLIS_DPR16X4", "TRELLIS_FF"}
 #: Single changes of the models, each of which the comparison with the source must see.
 BUGS = {
     "byte enables swapped": {"18: enabled = {2{{9{address[1]}}, {9{address[0]}}}};":
@@ -28,11 +32,24 @@ BUGS = {
     "nibble": {"4: place = 9 * address[4:3] + 4 * address[2];": "4: place = 9 * address[4:3];"},
     "read enable": {"wire chosen_b = CEB & ": "wire chosen_b = "},
     "reset": {"if (RSTB) out_b <= 0;": "if (1'b0) out_b <= 0;"},
+    "sign": {"a = {SIGNEDA & A17,": "a = {A17,"},
+    "address of distributed memory": {"assign DO = mem[RAD];": "assign DO = mem[RAD ^ 8];"},
+    "carry out": {"(~LUT4_1 & gated_lut2_1) | (LUT4_1 & cout_0)": "(~LUT4_1 & gated_lut2_1) | cout_0"},
+    "multiplexer of tables": {"assign Z = C0 ? ALUT : BLUT;": "assign Z = C0 ? BLUT : ALUT;"},
+    "multiplexer of multiplexers": {"assign Z = SD ? D1 : D0;": "assign Z = SD ? D0 : D1;"},
+    "clock enable": {"\t\t\tdefault: assign muxce = CE;": "\t\t\tdefault: assign muxce = 1'b1;"},
+    "inverted clock enable": {'"INV": assign muxce = ~CE;': '"INV": assign muxce = CE;'},
+    "value of set": {'assign srval = (REGSET == "SET") ? 1\'b1 : 1\'b0;': "assign srval = 1'b0;"},
+    "asynchronous set": {"always @(posedge muxclk, posedge muxlsr)": "always @(posedge muxclk)"},
+    "inverted clock": {'wire muxclk = (CLKMUX == "INV") ? ~CLK : CLK;': "wire muxclk = CLK;"},
 }
 
 
 @pytest.mark.long
 def test_cells_of_ecp5():
+    """Every cell of an engine's netlist is in the tested one."""
+    netlist = netlist_verilog(SOURCE.read_text(), TOP, device("85f")).read_text()
+    assert set(re.findall(r"^  ([A-Z]\w+) ", netlist, re.M)) == CELLS
     result = cells_case()
     assert not result.failure, result.failure
     assert result.values > 10**6
@@ -64,7 +81,7 @@ def test_requantizer_on_ecp5():
     assert result.values > 10_000
 
 
-ENGINES = (("nano", "up5k"),)
+ENGINES = (("nano", "up5k"), ("nano", "85f"))
 
 
 @pytest.mark.long
@@ -72,6 +89,9 @@ ENGINES = (("nano", "up5k"),)
 @pytest.mark.parametrize("case", ENGINE_CASES)
 @pytest.mark.parametrize("config, name", ENGINES)
 def test_engine(config, name, case):
+    if name == "85f":
+        netlist = engine_netlist(engine(config), device(name)).read_text()
+        assert set(re.findall(r"^  ([A-Z]\w+) ", netlist, re.M)) <= CELLS
     result = engine_case(engine(config), device(name), case)
     assert not result.failure, result.failure
     assert result.programs >= ENGINE_CASES[case] and result.values > 1000 and result.memory_bytes > result.values
@@ -79,10 +99,11 @@ def test_engine(config, name, case):
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_wrong_tables_of_an_engine_are_found():
+@pytest.mark.parametrize("config, name", ENGINES)
+def test_wrong_tables_of_an_engine_are_found(config, name):
     """Most of them: a table may be one that these networks do not need, or that another test is for."""
     failures = [
-        engine_case(preset("nano"), device("up5k"), "mixed", table=table).failure
+        engine_case(engine(config), device(name), "mixed", table=table).failure
         for table in range(1, WRONG_TABLES + 1)
     ]
     assert sum(map(bool, failures)) > WRONG_TABLES / 2, failures

@@ -1,5 +1,6 @@
-// What the models of mult18x18d.v and dp16kd.v are tested with: memories of every width and write mode, products of
-// every signedness. The same source is simulated as it is and as the netlist that synthesis makes of it.
+// What the models of ECP5's cells are tested with: block memories of every width and write mode, products of every
+// signedness, distributed memories, sums and comparisons, wide functions, flip-flops of every kind. The same source is
+// simulated as it is and as the netlist that synthesis makes of it.
 module wesnpu (
     input clk,
     input reset,
@@ -21,7 +22,8 @@ module wesnpu (
     output [17:0] both_b,
     output signed [35:0] product_ss,
     output signed [35:0] product_su,
-    output [35:0] product_uu
+    output [35:0] product_uu,
+    output [111:0] fabric
 );
     two_ports #(.WIDTH(36), .BITS(9), .ENABLES(4)) m36 (.*, .read(read_36));
     two_ports #(.WIDTH(18), .BITS(10), .ENABLES(2)) m18 (.*, .read(read_18));
@@ -33,6 +35,10 @@ module wesnpu (
     one_port #(.WIDTH(18), .BITS(10), .MODE(1)) first (.*, .read(first_18));
     one_port #(.WIDTH(9), .BITS(11), .MODE(2)) through (.*, .read(through_9));
     true_two both (.*);
+    distributed small_memories (.*, .read(fabric[17:0]));
+    carries sums (.a(data[35:16]), .b(data[19:0]), .of(fabric[81:18]));
+    wide_functions functions (.of(data[9:0]), .is(fabric[87:82]));
+    flip_flops registers (.*, .to(data[23:0]), .q(fabric[111:88]));
     reg signed [17:0] a, b;
     always @(posedge clk) {a, b} <= data;
     assign product_ss = a * b;
@@ -97,4 +103,61 @@ module true_two (
     always @(posedge clk)
         if (write[3]) memory[at_b] <= data[35:18];
         else both_b <= memory[at_b];
+endmodule
+
+// Memories of 16 and 32 words in look-up tables: the word that another address has is there at once.
+module distributed (
+    input clk,
+    input [3:0] write,
+    input [13:0] address, other,
+    input [35:0] data,
+    output [17:0] read
+);
+    (* ram_style = "distributed" *) reg [4:0] short_memory [0:15];
+    (* ram_style = "distributed" *) reg [12:0] long_memory [0:31];
+    integer i;
+    initial for (i = 0; i < 16; i = i + 1) short_memory[i] = 3 * i;
+    initial for (i = 0; i < 32; i = i + 1) long_memory[i] = 211 * i;
+    always @(posedge clk) begin
+        if (write[0]) short_memory[address[3:0]] <= data[4:0];
+        if (write[1]) long_memory[address[4:0]] <= data[17:5];
+    end
+    assign read = {long_memory[other[4:0]], short_memory[other[3:0]]};
+endmodule
+
+// What carry cells are made for.
+module carries (input [19:0] a, b, output [63:0] of);
+    assign of = {a + b, a - b + a[3], $signed(a) < $signed(b), a <= b, a == b, b > 20'd77777, a * 3'd5};
+endmodule
+
+// Functions of 5, 6, 7, 8 and 10 bits that no smaller one is part of: multiplexers behind look-up tables.
+module wide_functions (input [9:0] of, output [5:0] is);
+    function odd(input [9:0] value, input integer bits);
+        odd = (64'h9e3779b97f4a7c15 >> (value[5:0] ^ {value[8:6], value[9], bits[1:0]})) & 1;
+    endfunction
+    assign is = {^(of & 10'h2db), odd(of, 10), odd({2'b0, of[7:0]}, 8), odd({3'b0, of[6:0]}, 7),
+        odd({4'b0, of[5:0]}, 6), odd({5'b0, of[4:0]}, 5)};
+endmodule
+
+// With and without enable, to 0 or 1 by a reset that goes before the enable or behind it, at once or with the clock.
+module flip_flops (
+    input clk, reset, enable,
+    input [3:0] write,
+    input [23:0] to,
+    output reg [23:0] q
+);
+    initial q = 24'hf0_ff00;
+    always @(posedge clk) begin
+        q[2:0] <= to[2:0];
+        if (enable) q[5:3] <= to[5:3];
+        if (!write[0]) q[7:6] <= to[7:6];
+        if (reset) q[11:8] <= 4'hf; else if (enable) q[11:8] <= to[11:8];
+        if (enable) if (reset) q[15:12] <= 4'hf; else q[15:12] <= to[15:12];
+        if (!write[1]) q[17:16] <= 0; else if (!enable) q[17:16] <= to[17:16];
+        if (enable & reset) q[19:18] <= 0; else q[19:18] <= to[19:18];
+    end
+    always @(posedge clk or posedge reset)
+        if (reset) q[21:20] <= 2'b11; else if (enable) q[21:20] <= to[21:20];
+    always @(negedge clk)
+        if (reset) q[23:22] <= 2'b11; else q[23:22] <= to[23:22];
 endmodule
