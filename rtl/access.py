@@ -145,12 +145,11 @@ class Access(wiring.Component):
             fetch.limit.eq(self.image_limit),
             fetch.beat_error.eq(arbiter.fetch_error),
             weights.base.eq(self.image_base),
+            weights.limit.eq(self.image_limit),
             load.base.eq(self.data_base),
+            load.limit.eq(self.data_limit),
             store.base.eq(self.data_base),
             store.limit.eq(self.data_limit),
-            arbiter.limit_fetch.eq(self.image_limit),
-            arbiter.limit_weights.eq(self.image_limit),
-            arbiter.limit_load.eq(self.data_limit),
         ]
         for name, unit in (("fetch", fetch), ("weights", weights), ("load", load)):
             wiring.connect(m, unit.request, getattr(arbiter, f"request_{name}"))

@@ -1,6 +1,6 @@
 """The engine core: access side, COMPUTE, their memories, control and counters."""
 
-from amaranth.hdl import Cat, Module, ResetInserter
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -60,17 +60,27 @@ class Engine(wiring.Component):
         streams = [getattr(memory, name) for name in ("read_request", "read_data", "write_request", "write_data")]
         moved = Cat(*(one.valid & one.ready for one in streams), memory.write_response.valid)
         m.d.comb += control.moved.eq(moved.any())
-        m.d.comb += [getattr(access, name).eq(getattr(ports, name)) for name in REGIONS] if self.config.in_order else [
-            access.image_base.eq(ports.image_base),
-            access.image_limit.eq(ports.image_base + ports.image_size),
-            access.data_base.eq(ports.data_base),
-            access.data_limit.eq(ports.data_base + ports.data_size),
-            access.first.eq(ports.image_base + ports.program_offset),
-        ]
+        if self.config.in_order:
+            m.d.comb += [getattr(access, name).eq(getattr(ports, name)) for name in REGIONS]
+        else:
+            self._regions(m, ports, access)
         for name in ("run", "hold", "discard"):
             m.d.comb += getattr(access, name).eq(getattr(control, name))
         for name in ("failed", "error", "error_number", "ended", "idle"):
             m.d.comb += getattr(control, name).eq(getattr(access, name))
+
+    def _regions(self, m, ports, access) -> None:
+        """The sums are a cycle late: a program runs from the cycle after its start on."""
+        sums = {
+            "image_limit": ports.image_base + ports.image_size,
+            "data_limit": ports.data_base + ports.data_size,
+            "first": ports.image_base + ports.program_offset,
+        }
+        m.d.comb += [access.image_base.eq(ports.image_base), access.data_base.eq(ports.data_base)]
+        for name, value in sums.items():
+            held = Signal(33, name=name)
+            m.d.sync += held.eq(value)
+            m.d.comb += getattr(access, name).eq(held)
 
     def _connect_compute(self, m, access, compute) -> None:
         shared = ("command", "number", "command_valid", "may_start", "blocked_cause")

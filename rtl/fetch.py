@@ -76,6 +76,7 @@ class Fetch(wiring.Component):
             self.request.payload.address.eq(address),
             self.request.payload.length.eq(beats - 1),
             self.request.payload.number.eq(self.error_number),
+            self.request.payload.inside.eq(left != 0),  # `beats` go no further
             self.request.valid.eq(
                 self.run & started & (address < self.limit) & (promised <= BUFFER_UNITS - BURST_BEATS)
             ),

@@ -16,7 +16,8 @@ JOBS_AHEAD = 4  # commands whose requests may run ahead of the one whose data ar
 class Load(wiring.Component):
     """Reads rows and writes them as scratchpad words.
 
-    Members: `rtl.command.members` and `number`, the command's; `base`: of the data region; `request` stream of bursts;
+    Members: `rtl.command.members` and `number`, the command's; `base`, `limit`: of the data region (absolute,
+    limit 33 bits); `request` stream of bursts;
     `beat` stream of 16 bytes, in request order; `write` stream of LoadWrite; `finished`: pulse per command; `illegal`:
     a field is out of range; `overflow`: the scratchpad address is too large, `error_number` names the command.
     Throughput: one word per cycle; `unpack` one pixel per cycle.
@@ -29,6 +30,7 @@ class Load(wiring.Component):
                 **cmd.members(Unit.LOAD),
                 "number": In(cmd.NUMBER_BITS),
                 "base": In(32),
+                "limit": In(33),
                 "request": Out(stream.Signature(BurstRequest)),
                 "beat": In(stream.Signature(BEAT_BITS)),
                 "write": Out(stream.Signature(LoadWrite)),
@@ -73,6 +75,7 @@ class Load(wiring.Component):
             m.d.sync += [walking.eq(1), block.eq(0), block_address.eq(first)]
         m.d.comb += [
             splitter.i.valid.eq(walking),
+            splitter.limit.eq(self.limit),
             run.address.eq(block_address),
             run.stride.eq(row_units << 4),
             run.units.eq(row_units),

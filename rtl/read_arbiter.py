@@ -14,12 +14,12 @@ OUTSTANDING = 64
 
 
 class ReadArbiter(wiring.Component):
-    """Grants fetch first, weights and load in turn; refuses bursts beyond a client's region.
+    """Grants fetch first, weights and load in turn; refuses bursts that are not `inside` their region.
 
-    Members: `request_<client>`, `beat_<client>`, `limit_<client>` (absolute end of its region); `hold`: accept no
-    new burst; `discard`: drop arriving data; `request`, `read_data`: memory side; `outside` / `bus_error` with
-    numbers; `fetch_error`: the beat that fetch gets is an error, which fetch reports itself; `idle`: nothing
-    is outstanding. Throughput: a burst and a beat per cycle. Latency: 1 cycle.
+    Members: `request_<client>`, `beat_<client>`; `hold`: accept no new burst; `discard`: drop arriving data;
+    `request`, `read_data`: memory side; `outside` / `bus_error` with numbers; `fetch_error`: the beat that fetch gets
+    is an error, which fetch reports itself; `idle`: nothing is outstanding. Throughput: a burst and a beat per cycle.
+    Latency: 1 cycle.
     """
 
     def __init__(self):
@@ -38,7 +38,6 @@ class ReadArbiter(wiring.Component):
         for client in CLIENTS:
             members[f"request_{client}"] = In(stream.Signature(BurstRequest))
             members[f"beat_{client}"] = Out(stream.Signature(BEAT_BITS))
-            members[f"limit_{client}"] = In(33)
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -51,7 +50,6 @@ class ReadArbiter(wiring.Component):
 
     def _grant(self, m, tags) -> None:
         requests = [getattr(self, f"request_{client}") for client in CLIENTS]
-        limits = [getattr(self, f"limit_{client}") for client in CLIENTS]
         turn = Signal()  # 1: load goes before weights
         chosen = Signal(2)
         fetch, weights, load = (request.valid for request in requests)
@@ -62,14 +60,12 @@ class ReadArbiter(wiring.Component):
         with m.Else():
             m.d.comb += chosen.eq(2)
         burst = data.View(BurstRequest, Array(r.payload.as_value() for r in requests)[chosen])
-        limit = Array(limits)[chosen]
         any_valid = Cat(fetch, weights, load).any()
-        inside = burst.address + ((burst.length + 1) << 4) <= limit
         free = ~self.request.valid | self.request.ready
         granted = Signal()
         m.d.comb += [
-            granted.eq(any_valid & inside & free & tags.w_rdy & ~self.hold),
-            self.outside.eq(any_valid & ~inside),
+            granted.eq(any_valid & burst.inside & free & tags.w_rdy & ~self.hold),
+            self.outside.eq(any_valid & ~burst.inside),
             self.outside_number.eq(burst.number),
             tags.w_data.eq(Cat(chosen, burst.length, burst.number)),
             tags.w_en.eq(granted),

@@ -73,22 +73,14 @@ class Store(wiring.Component):
         """The external byte address of the current word: contiguous within a block, `external_block_stride` between."""
         address = Signal(33)
         block = Signal(33)  # where the current block begins
-        stride, rows, row = Signal(32), Signal(16), Signal(16)
+        stride = Signal(32)
         with m.If(self.command_ready):
             first = self.base + command.address
-            m.d.sync += [
-                address.eq(first),
-                block.eq(first),
-                stride.eq(command.external_block_stride),
-                rows.eq(command.rows),
-                row.eq(0),
-            ]
+            m.d.sync += [address.eq(first), block.eq(first), stride.eq(command.external_block_stride)]
         with m.Elif(walk.step):
             m.d.sync += address.eq(address + 16)
-            with m.If(walk.last_in_row):
-                m.d.sync += row.eq(row + 1)
-                with m.If(row + 1 == rows):
-                    m.d.sync += [row.eq(0), address.eq(block + stride), block.eq(block + stride)]
+            with m.If(walk.last_in_block):
+                m.d.sync += [address.eq(block + stride), block.eq(block + stride)]
         return address
 
     def _bursts(self, m, walk, address) -> None:

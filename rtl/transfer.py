@@ -1,6 +1,6 @@
 """The way of a LOAD or STORE command through its rows: one external walk and one scratchpad walk, row by row."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -41,9 +41,9 @@ class RowJob(data.Struct):
 class WordWalk(wiring.Component):
     """Walks the scratchpad words of a job: block, row, column.
 
-    Members: `i` stream of RowJob (accepted when idle, or with the last word of the one before); `address`, `valid`,
-    `last_in_row`, `last`, `column` describe the
-    current word; `step` moves on. Throughput: one word per cycle; one idle cycle between jobs.
+    Members: `i` stream of RowJob (accepted when idle); `address`, `valid`, `last_in_row`, `last_in_block`, `last`,
+    `column`, `number` and `unpack` describe the current word; `step` moves on. All of them come from registers: what
+    follows a word is worked out beside it. Throughput: one word per cycle; one idle cycle between jobs.
     """
 
     i: In(stream.Signature(RowJob))
@@ -53,41 +53,53 @@ class WordWalk(wiring.Component):
     unpack: Out(1)
     valid: Out(1)
     last_in_row: Out(1)
+    last_in_block: Out(1)
     last: Out(1)
     step: In(1)
 
     def elaborate(self, platform):
         m = Module()
         job = Signal(RowJob)
-        block_base, row_offset = Signal(16), Signal(16)
-        row, block, column = Signal(16), Signal(16), Signal(16)
+        block_base, following = Signal(16), Signal(16)  # following: offset of the row after this one
+        row, block = Signal(16), Signal(16)
+        last_column, last_row, last_block = Signal(), Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~self.valid),
-            self.address.eq(block_base + row_offset + column),
-            self.column.eq(column),
             self.number.eq(job.number),
             self.unpack.eq(job.unpack),
-            self.last_in_row.eq(column + 1 == job.width),
-            self.last.eq(self.last_in_row & (row + 1 == job.rows) & (block + 1 == job.blocks)),
+            self.last_in_row.eq(last_column),
+            self.last_in_block.eq(last_column & last_row),
+            self.last.eq(last_column & last_row & last_block),
         ]
-        with m.If(~self.valid & self.i.valid):
-            m.d.sync += [
-                job.eq(self.i.payload),
-                self.valid.eq(1),
-                block_base.eq(self.i.payload.base),
-                row_offset.eq(self.i.payload.row_offset),
-                row.eq(0),
-                block.eq(0),
-                column.eq(0),
-            ]
+
+        new = self.i.payload
+        starts, next_row, next_block = Signal(), Signal(), Signal()
+        base, offset = Signal(16), Signal(16)  # of the row that begins
+        m.d.comb += [
+            starts.eq(~self.valid & self.i.valid),
+            next_row.eq(last_column & ~last_row),
+            next_block.eq(last_column & last_row),
+            base.eq(Mux(starts, new.base, Mux(next_block, block_base + job.block_stride, block_base))),
+            offset.eq(Mux(starts, new.row_offset, Mux(next_block, job.row_offset, following))),
+        ]
+        with m.If(starts | (self.step & last_column)):
+            ring = (Mux(starts, new.pitch, job.pitch), Mux(starts, new.extent, job.extent))
+            m.d.sync += [self.address.eq(base + offset), self.column.eq(0), block_base.eq(base)]
+            m.d.sync += following.eq(next_offset(offset, *ring))
+        with m.If(starts):
+            m.d.sync += [job.eq(new), self.valid.eq(1), row.eq(0), block.eq(0)]
+            m.d.sync += [last_column.eq(new.width == 1), last_row.eq(new.rows == 1), last_block.eq(new.blocks == 1)]
         with m.Elif(self.step):
-            m.d.sync += column.eq(column + 1)
-            with m.If(self.last_in_row):
-                m.d.sync += [column.eq(0), row.eq(row + 1)]
-                m.d.sync += row_offset.eq(next_offset(row_offset, job.pitch, job.extent))
-                with m.If(row + 1 == job.rows):
-                    m.d.sync += [row.eq(0), block.eq(block + 1), row_offset.eq(job.row_offset)]
-                    m.d.sync += block_base.eq(block_base + job.block_stride)
+            with m.If(~last_column):
+                m.d.sync += [self.address.eq(self.address + 1), self.column.eq(self.column + 1)]
+                m.d.sync += last_column.eq(self.column + 2 == job.width)
+            with m.Else():
+                m.d.sync += last_column.eq(job.width == 1)
+            with m.If(next_row):
+                m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == job.rows)]
+            with m.If(next_block):
+                m.d.sync += [row.eq(0), last_row.eq(job.rows == 1)]
+                m.d.sync += [block.eq(block + 1), last_block.eq(block + 2 == job.blocks)]
             with m.If(self.last):
                 m.d.sync += self.valid.eq(0)
         return m
@@ -104,27 +116,34 @@ class Contiguous(data.Struct):
 
 
 class BurstRequest(data.Struct):
-    """One burst: absolute address (33 bits, so that overflow is seen), beats - 1, number of its command."""
+    """One burst: absolute address (33 bits, so that overflow is seen), beats - 1, number of its command.
+
+    inside: it ends within its region.
+    """
 
     address: unsigned(33)
     length: unsigned(4)
     number: unsigned(16)
+    inside: unsigned(1)
 
 
 class BurstSplitter(wiring.Component):
     """Cuts contiguous runs into bursts of at most 256 bytes that never cross a 256-byte boundary.
 
-    Members: `i` stream of Contiguous, `o` stream of BurstRequest. Throughput: one burst per cycle.
+    Members: `i` stream of Contiguous, `o` stream of BurstRequest; `limit`: absolute end of the region, constant while
+    bursts are asked for. Throughput: one burst per cycle.
     """
 
     i: In(stream.Signature(Contiguous))
     o: Out(stream.Signature(BurstRequest))
+    limit: In(33)
 
     def elaborate(self, platform):
         m = Module()
         address = Signal(33)
+        left = Signal(signed(30))  # units from there to the end of the region
         units = Signal(32)  # still to ask for in this run
-        run = Signal(33)  # where this run begins
+        next_run = Signal(33)  # where the run after this one begins
         run_units = Signal(32)
         remaining = Signal(16)  # runs, this one included
         stride = Signal(32)
@@ -140,27 +159,23 @@ class BurstSplitter(wiring.Component):
             self.o.payload.address.eq(address),
             self.o.payload.length.eq(beats - 1),
             self.o.payload.number.eq(number),
+            self.o.payload.inside.eq((left >= units) | (left >= to_boundary)),
         ]
         new = self.i.payload
-        with m.If(~busy & self.i.valid):
+        target = Mux(busy, next_run, new.address)  # where a run begins
+        begins = Signal()
+        m.d.comb += begins.eq(Mux(busy, self.o.ready & (beats == units), self.i.valid))
+        with m.If(busy & self.o.ready):
+            m.d.sync += [address.eq(address + (beats << 4)), left.eq(left - beats), units.eq(units - beats)]
+        with m.If(begins):
             m.d.sync += [
-                busy.eq(1),
-                address.eq(new.address),
-                run.eq(new.address),
-                units.eq(new.units),
-                run_units.eq(new.units),
-                stride.eq(new.stride),
-                remaining.eq(new.count),
-                number.eq(new.number),
+                address.eq(target),
+                left.eq((self.limit - target) >> 4),
+                next_run.eq(target + Mux(busy, stride, new.stride)),
+                units.eq(Mux(busy, run_units, new.units)),
+                remaining.eq(Mux(busy, remaining - 1, new.count)),
+                busy.eq(~busy | (remaining != 1)),
             ]
-        with m.Elif(busy & self.o.ready):
-            m.d.sync += [address.eq(address + (beats << 4)), units.eq(units - beats)]
-            with m.If(beats == units):
-                m.d.sync += [
-                    remaining.eq(remaining - 1),
-                    units.eq(run_units),
-                    run.eq(run + stride),
-                    address.eq(run + stride),
-                    busy.eq(remaining != 1),
-                ]
+        with m.If(~busy & self.i.valid):
+            m.d.sync += [run_units.eq(new.units), stride.eq(new.stride), number.eq(new.number)]
         return m

@@ -134,10 +134,11 @@ def memory_ports(config: EngineConfig) -> dict:
 class Weights(wiring.Component):
     """Streams bytes into the weight memory (row `row` on, wrapping) or the parameter memory.
 
-    Members: `rtl.command.members` and `number`, the command's; `base`: of the image region; `request` stream of bursts;
-    `beat` stream of 16 bytes, in request order, itself the data written: with `weight_enable` to unit `weight_unit` of
-    WeightMemory, with `parameter_enable` to unit `parameter_unit` of row `parameter_row` of ParameterMemory;
-    `finished`: pulse per command; `illegal`: a field is out of range. Throughput: one beat per cycle.
+    Members: `rtl.command.members` and `number`, the command's; `base`, `limit`: of the image region (absolute, limit
+    33 bits); `request` stream of bursts; `beat` stream of 16 bytes, in request order, itself the data written: with
+    `weight_enable` to unit `weight_unit` of WeightMemory, with `parameter_enable` to unit `parameter_unit` of row
+    `parameter_row` of ParameterMemory; `finished`: pulse per command; `illegal`: a field is out of range. Throughput:
+    one beat per cycle.
     """
 
     def __init__(self, config: EngineConfig):
@@ -147,6 +148,7 @@ class Weights(wiring.Component):
                 **cmd.members(Unit.WEIGHTS),
                 "number": In(cmd.NUMBER_BITS),
                 "base": In(32),
+                "limit": In(33),
                 "request": Out(stream.Signature(BurstRequest)),
                 "beat": In(stream.Signature(BEAT_BITS)),
                 **memory_ports(config),
@@ -171,6 +173,7 @@ class Weights(wiring.Component):
             start.eq(go & splitter.i.ready),
             self.command_ready.eq(start),
             splitter.i.valid.eq(go),
+            splitter.limit.eq(self.limit),
             run.address.eq(self.base + command.address),
             run.units.eq(command.length),
             run.count.eq(1),

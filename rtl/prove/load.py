@@ -11,7 +11,7 @@ from rtl.load import JOBS_AHEAD
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
-from rtl.prove.streams import StreamHarness, holds
+from rtl.prove.streams import StreamHarness, holds, stays
 from rtl.transfer import RowJob
 
 COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
@@ -23,7 +23,9 @@ class LoadHarness(StreamHarness):
     def __init__(self, space):
         self._signals = opened(space)
         self._dut = space.Load(scratchpad_words=2048)
-        self._free = {"command": In(COMMAND_BITS), "may_start": In(1), "number": In(16), "base": In(32)}
+        self._free = {
+            "command": In(COMMAND_BITS), "may_start": In(1), "number": In(16), "base": In(32), "limit": In(33),
+        }
         ends = {"request_ready": In(1), "beat_valid": In(1), "beat": In(BEAT_BITS), "write_ready": In(1)}
         super().__init__({**self._free, **ends, "command_valid": In(1), "chosen": In(1)})
 
@@ -38,6 +40,7 @@ class LoadHarness(StreamHarness):
         for name in ("command", "number"):
             value = getattr(self, name)
             holds(m, Assume, self.started, self.command_valid, dut.command_ready, value, f"given_{name}")
+        stays(m, self.started, self.limit, "limit")
         holds(m, Assume, self.started, self.beat_valid, dut.beat.ready, self.beat, "beat")
         holds(m, Assert, self.started, dut.write.valid, dut.write.ready, dut.write.payload.as_value(), "write")
         holds(m, Assert, self.started, dut.request.valid, dut.request.ready, dut.request.payload.as_value(), "request")

@@ -29,7 +29,7 @@ class ArbiterHarness(StreamHarness):
         self._dut = space.ReadArbiter()
         members = {"ready": In(1), "valid": In(1), "payload": In(ReadBeat), "hold": In(1), "chosen": In(1)}
         for client in CLIENTS:
-            members |= {f"{client}_valid": In(1), f"{client}_request": In(BurstRequest), f"{client}_limit": In(33)}
+            members |= {f"{client}_valid": In(1), f"{client}_request": In(BurstRequest)}
             members |= {f"{client}_ready": In(1)}
         super().__init__(members)
 
@@ -57,7 +57,6 @@ class ArbiterHarness(StreamHarness):
             m.d.comb += [
                 request.valid.eq(getattr(self, f"{client}_valid")),
                 request.payload.eq(getattr(self, f"{client}_request")),
-                getattr(dut, f"limit_{client}").eq(getattr(self, f"{client}_limit")),
                 beat.ready.eq(getattr(self, f"{client}_ready")),
             ]
             holds(m, Assert, self.started, beat.valid, beat.ready, beat.payload, client)

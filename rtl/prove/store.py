@@ -9,7 +9,7 @@ from rtl.interfaces import BEAT_BITS
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof, delayed
-from rtl.prove.streams import StreamHarness, holds
+from rtl.prove.streams import StreamHarness, holds, stays
 from rtl.scratchpad import Scratchpad
 from rtl.store import BUFFER_BEATS, OUTSTANDING
 
@@ -52,9 +52,7 @@ class StoreHarness(StreamHarness):
 
     def _holds_read(self, m, dut) -> None:
         """Until the engine stops it (`hold`)."""
-        limit = Signal(33)
-        m.d.sync += limit.eq(self.limit)
-        m.d.comb += Assume(~self.started | (limit == self.limit))
+        stays(m, self.started, self.limit, "limit")
         goes_on = self.started & ~self.hold
         holds(m, Assert, goes_on, dut.read.valid, dut.read.ready, dut.read.payload, "read")
 

@@ -1,6 +1,6 @@
 """What harnesses of stream stages share: what is offered is held until it is taken."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Assume, Module, Signal
 from amaranth.lib import wiring
 
 from rtl.prove.proof import harness_module
@@ -19,6 +19,11 @@ def holds(m: Module, prop, started, valid, ready, payload, name: str) -> None:
     was = previous(m, payload, f"{name}_payload")
     with m.If(started & was_valid & ~was_ready):
         m.d.comb += prop(valid & (payload == was))
+
+
+def stays(m: Module, started, value, name: str) -> None:
+    """Assume that `value` is the same in every cycle."""
+    m.d.comb += Assume(~started | (value == previous(m, value, name)))
 
 
 class StreamHarness(wiring.Component):

@@ -7,24 +7,29 @@ from amaranth.lib.wiring import In
 from rtl.interfaces import BURST_BEATS
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
-from rtl.prove.streams import StreamHarness, holds
+from rtl.prove.streams import StreamHarness, holds, stays
 from rtl.transfer import BurstRequest, Contiguous
 
 BURST_BYTES = 16 * BURST_BEATS
 
 
 class SplitterHarness(StreamHarness):
-    """Walks the units of the job in hand beside the splitter; `due` is the address of the next one."""
+    """Walks the units of the job in hand beside the splitter; `due` is the address of the next one.
+
+    A burst that is not inside the region is never taken, as by the arbiter.
+    """
 
     def __init__(self, space):
         self._signals = opened(space)
         self._dut = space.BurstSplitter()
-        super().__init__({"valid": In(1), "job": In(Contiguous), "ready": In(1)})
+        super().__init__({"valid": In(1), "job": In(Contiguous), "ready": In(1), "limit": In(33)})
 
     def elaborate(self, platform):
         m, dut = self.begin(), self._dut
         m.submodules.dut = dut.elaborate(platform)
         m.d.comb += [dut.i.valid.eq(self.valid), dut.i.payload.eq(self.job), dut.o.ready.eq(self.ready)]
+        m.d.comb += [dut.limit.eq(self.limit), Assume(~self.ready | dut.o.payload.inside)]
+        stays(m, self.started, self.limit, "limit")
         legal = (self.job.units != 0) & (self.job.count != 0) & (self.job.address[:4] == 0) & (self.job.stride[:4] == 0)
         m.d.comb += Assume(~self.valid | legal)
         holds(m, Assert, self.started, dut.o.valid, dut.o.ready, dut.o.payload.as_value(), "o")
@@ -48,6 +53,7 @@ class SplitterHarness(StreamHarness):
             Assert(burst.address == due),
             Assert(burst.number == job.number),
             Assert(beats <= units),
+            Assert(burst.inside == (burst.address + 16 * beats <= self.limit)),
             Assert(burst.address[:8] + 16 * beats <= BURST_BYTES),
             Assert((beats == units) | (burst.address[:8] + 16 * beats == BURST_BYTES)),  # as long as can be
         ]
@@ -59,7 +65,8 @@ class SplitterHarness(StreamHarness):
     def _belongs(self, m, job, due, run, units, runs) -> None:
         """What the splitter keeps is what the walk keeps."""
         pairs = {
-            "address": due, "run": run, "units": units, "remaining": runs,
+            "address": due, "next_run": (run + job.stride)[:33], "left": (self.limit - due) >> 4,
+            "units": units, "remaining": runs,
             "stride": job.stride, "number": job.number, "run_units": job.units,
         }
         m.d.comb += [Assert(self._signals[name] == value) for name, value in pairs.items()]
@@ -72,10 +79,12 @@ PROOFS = (
         name="burst_splitter", module="rtl.transfer", harness=lambda space: SplitterHarness(space), depth=2,
         claim="every unit of every run is in one burst, in order, held, and no burst crosses 256 bytes",
         bugs=(
-            ("with m.Elif(busy & self.o.ready):", "with m.Elif(busy):"),
+            ("with m.If(busy & self.o.ready):", "with m.If(busy):"),
             ("to_boundary.eq(BURST_BEATS - address[4:8])", "to_boundary.eq(BURST_BEATS)"),
-            ("busy.eq(remaining != 1)", "busy.eq(remaining != 0)"),
+            ("busy.eq(~busy | (remaining != 1))", "busy.eq(~busy | (remaining != 0))"),
             ("self.i.ready.eq(~busy)", "self.i.ready.eq(1)"),
+            ("(left >= units) | (left >= to_boundary)", "left >= 1"),
+            ("left.eq(left - beats)", "left.eq(left - to_boundary)"),
         ),
     ),
 )

@@ -11,7 +11,7 @@ from rtl.interfaces import BEAT_BITS
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
-from rtl.prove.streams import StreamHarness, holds
+from rtl.prove.streams import StreamHarness, holds, stays
 from rtl.weights import JOBS_AHEAD
 
 
@@ -31,7 +31,7 @@ class WeightsHarness(StreamHarness):
         self._dut = space.Weights(PRESETS["small"])
         self._free = {
             "command": In(length_units(Unit.WEIGHTS) * BEAT_BITS), "command_valid": In(1), "may_start": In(1),
-            "number": In(16), "base": In(32),
+            "number": In(16), "base": In(32), "limit": In(33),
         }
         super().__init__({**self._free, "request_ready": In(1), "beat_valid": In(1), "chosen": In(1)})
 
@@ -40,6 +40,7 @@ class WeightsHarness(StreamHarness):
         m.submodules.dut = module = dut.elaborate(platform)
         m.d.comb += [getattr(dut, name).eq(getattr(self, name)) for name in self._free]
         m.d.comb += [dut.request.ready.eq(self.request_ready), dut.beat.valid.eq(self.beat_valid)]
+        stays(m, self.started, self.limit, "limit")
         holds(m, Assert, self.started, dut.request.valid, dut.request.ready, dut.request.payload.as_value(), "request")
         jobs, run = module.submodules.jobs, module.submodules.splitter.i
         begun = dut.command_valid & dut.command_ready
