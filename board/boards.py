@@ -11,6 +11,7 @@ from amaranth_boards.ecpix5 import ECPIX585Platform
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
+from board.blockage import BLOCKAGE, blockage_verilog
 from board.pll import ecp5_pll, ice40_pll
 from board.soc import TOP, Soc
 from fpga.blocks import component_verilog
@@ -54,12 +55,12 @@ BOARDS: dict[str, BoardDesign] = {
     one.name: one
     for one in (
         BoardDesign(
-            name="ulx3s_85f", platform=ULX3S_85F_Platform, config="small", memory_words=1 << 14,
+            name="ulx3s_85f", platform=ULX3S_85F_Platform, config="small-85f", memory_words=1 << 14,
             clock_hz=25_000_000, baud=1_000_000, reset=("button_fire", 0),
             lights=(("led", 0), ("led", 1)),
         ),
         BoardDesign(
-            name="ecpix5_85f", platform=ECPIX585Platform, config="small", memory_words=1 << 14,
+            name="ecpix5_85f", platform=ECPIX585Platform, config="small-85f", memory_words=1 << 14,
             clock_hz=25_000_000, baud=1_000_000, reset=("rst", 0),
             lights=(("rgb_led", 0, "g"), ("rgb_led", 1, "r")),
         ),
@@ -103,6 +104,9 @@ class BoardTop(Elaboratable):
         m.d.comb += pressed.eq(button.i)
         m.submodules.reset = ResetSynchronizer(~locked | pressed, domain="sync")
         self._design(m, platform)
+        if "iCE40" not in platform.device:
+            platform.add_file(f"{BLOCKAGE}.v", blockage_verilog())
+            m.submodules.blockage = Instance(BLOCKAGE, a_keep=1)
         return m
 
     def _pll(self, m, platform, clock, locked) -> Instance:

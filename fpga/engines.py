@@ -12,7 +12,9 @@ LARGE_85F = replace(PRESETS["large"], name="large-85f", multiplier="packed18", r
 NANO_UP5K = replace(
     PRESETS["nano"], name="nano-up5k", multiplier="dual8", size_bits=9, address_bits=18, without_timeout=1
 )
-FITTED = {one.name: one for one in (LARGE_85F, NANO_UP5K)}
+#: `small` with windows of at most 3 x 3, whose operands need fewer wires: an LFE5U-85F routes it.
+SMALL_85F = replace(PRESETS["small"], name="small-85f", window_kernel=3)
+FITTED = {one.name: one for one in (LARGE_85F, NANO_UP5K, SMALL_85F)}
 
 
 def engine(name: str) -> EngineConfig:
