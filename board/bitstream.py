@@ -31,9 +31,14 @@ TOOLS = {
 }
 
 
+#: A clock enable of fewer flip-flops is made of their LUTs: the eight flip-flops of a tile have one enable.
+ENABLED_TOGETHER = 12
 SYNTHESIS = {
     "ecp5": {},
-    "ice40": {"synth_opts": "-dsp -spram", "script_after_read": dual.BEFORE, "script_after_synth": dual.AFTER},
+    "ice40": {
+        "synth_opts": f"-dsp -spram -dffe_min_ce_use {ENABLED_TOGETHER}",
+        "script_after_read": dual.BEFORE, "script_after_synth": dual.AFTER,
+    },
 }
 FILES = {"ecp5": {}, "ice40": dual.FILES}
 #: of nextpnr. For the ECP5 designs placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at

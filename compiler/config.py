@@ -142,6 +142,16 @@ class EngineConfig:
         return self.queue_units == 0
 
     @property
+    def port_bytes(self) -> int:
+        """Bytes that each memory of an engine without queues reads or writes in a cycle: those of an operation."""
+        return max(self.lanes, self.taps)
+
+    @property
+    def port_steps(self) -> int:
+        """Cycles in which an engine without queues moves 16 bytes into such a memory or out of it."""
+        return WORD_BYTES // self.port_bytes
+
+    @property
     def gathers(self) -> bool:
         """Whether GATHER commands are legal: four lanes and a window."""
         return self.lanes >= 4 and self.window_kernel > 1

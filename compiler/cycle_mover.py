@@ -14,7 +14,7 @@ from compiler.encode import Command
 from compiler.encoding import Unit
 
 STARTS = 2  # cycles from the last unit of a command to its first beat
-WORD_READ = 2  # cycles from the read of a word to be stored to its way onto the bus
+WORD_READ = 2  # cycles from the read of a word's last part to the word's way onto the bus
 WRITE_WAY = 1  # cycles from there through AXI registers to the memory and back, beside the word's own
 
 
@@ -103,6 +103,7 @@ class Mover:
     ):
         self._clock, self._reads, self._finished, self._array = clock, reads, finished, array
         self._rhythm, self._latency = rhythm(memory.write_bytes, config.bus_bytes), memory.write_latency
+        self._steps = config.port_steps
         self._command: Command | None = None
         self._beats: Iterator[int] = iter(())
         self.periods: list[Period] = []
@@ -129,12 +130,12 @@ class Mover:
         self._reads.request("mover", cycle, lambda: self._keep(beat))
 
     def _keep(self, words: int) -> None:
-        """A beat has come: a cycle for each word that it holds, later where a result is written."""
+        """A beat has come: a cycle for each part of the words that it holds, later where a result is written."""
         assert self._command is not None
         cycle = self._clock.now + 1
         if self._command.unit == Unit.WEIGHTS:
-            return self._next(cycle + 1)
-        for _ in range(words):
+            return self._next(cycle + self._steps)
+        for _ in range(words * self._steps):
             while self._array.writes(cycle):
                 cycle += 1
             cycle += 1
@@ -142,10 +143,12 @@ class Mover:
 
     def _store(self) -> None:
         cycle = self._clock.now
-        while self._array.reads(cycle):
+        for _ in range(self._steps):
+            while self._array.reads(cycle):
+                cycle += 1
             cycle += 1
         self.written += 1
-        sent = self._rhythm.last(cycle + WORD_READ + 1)
+        sent = self._rhythm.last(cycle + WORD_READ)
         self._next(sent + WRITE_WAY + self._latency + 1)
 
     def _end(self) -> None:

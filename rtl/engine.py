@@ -9,6 +9,7 @@ from rtl.access import Access
 from rtl.compute import Compute
 from rtl.in_order import REGIONS, InOrderAccess
 from rtl.in_order_compute import InOrderCompute
+from rtl.in_order_memories import InOrderParameterMemory, InOrderWeightMemory
 from rtl.in_order_scratchpad import InOrderScratchpad
 from rtl.interfaces import Cause, Control, Memory, counters_signature, trace_signature
 from rtl.program_control import ProgramControl
@@ -97,7 +98,7 @@ class Engine(wiring.Component):
             m.d.comb += access.overflow_number.eq(compute.overflow_number)
 
     def _connect_scratchpad(self, m, scratchpad, access, compute) -> None:
-        """An engine without queues has one word read, whoever asked for it, and no residual port."""
+        """An engine without queues has one part of a word read, whoever asked for it, and no residual port."""
         in_order = self.config.in_order
         wiring.connect(m, access.load, scratchpad.load)
         if not in_order:
@@ -106,26 +107,31 @@ class Engine(wiring.Component):
         m.d.comb += [
             scratchpad.row_address.eq(compute.row_address),
             scratchpad.row_enable.eq(compute.row_enable),
-            *([compute.word.eq(scratchpad.word)] if in_order else [
+            *([compute.part.eq(scratchpad.part)] if in_order else [
                 compute.row.eq(scratchpad.row), compute.residual_word.eq(scratchpad.residual_word),
             ]),
             *([scratchpad.group_sub.eq(compute.group_sub), compute.part.eq(scratchpad.part)]
               if self.config.double_feeds else []),
             scratchpad.result.eq(compute.result),
             scratchpad.result_valid.eq(compute.result_valid),
-            access.store_word.eq(scratchpad.word if in_order else scratchpad.store_word),
+            access.store_part.eq(scratchpad.part) if in_order else access.store_word.eq(scratchpad.store_word),
         ]
 
     def _connect_weight_memories(self, m, access, compute) -> None:
-        m.submodules.weight_memory = weight_memory = WeightMemory(self.config)
-        m.submodules.parameter_memory = parameters = ParameterMemory(self.config)
+        in_order = self.config.in_order
+        m.submodules.weight_memory = weight_memory = (InOrderWeightMemory if in_order else WeightMemory)(self.config)
+        m.submodules.parameter_memory = parameters = (
+            (InOrderParameterMemory if in_order else ParameterMemory)(self.config)
+        )
         m.d.comb += [
+            weight_memory.write_part.eq(access.weight_part) if in_order else
             weight_memory.write_unit.eq(access.weight_unit),
             weight_memory.write_data.eq(access.data),
             weight_memory.write_enable.eq(access.weight_enable),
             weight_memory.read_row.eq(compute.weight_row),
             compute.weights.eq(weight_memory.read_data),
             parameters.write_row.eq(access.parameter_row),
+            parameters.write_part.eq(access.parameter_part) if in_order else
             parameters.write_unit.eq(access.parameter_unit),
             parameters.write_data.eq(access.data),
             parameters.write_enable.eq(access.parameter_enable),

@@ -1,32 +1,43 @@
 """The access side of an engine without queues: commands start in program order, one unit moves all data."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
 from compiler.encoding import Unit
 from rtl.access import access_members
 from rtl.fetch import EXECUTING_UNITS
 from rtl.in_order_fetch import TOKEN_BITS, InOrderFetch, region_bits
+from rtl.in_order_memories import in_order_ports
+from rtl.in_order_scratchpad import load_layout, part_address_bits
 from rtl.interfaces import BEAT_BITS, Error
 from rtl.mover import Mover
+from rtl.weights import memory_ports
 
 REGIONS = ("image_base", "image_size", "data_base", "data_size", "program_offset")
 
 
 def in_order_members(config: EngineConfig) -> dict:
-    """`access_members`, with the regions as the registers have them, and without what only queues need."""
-    gone = {"image_limit", "data_limit", "first", "blocked_cause", "overflow_number"}
+    """`access_members`, with the regions as the registers have them, the memories in parts of `port_bytes` bytes, and
+    without what only queues need."""
+    gone = {"image_limit", "data_limit", "first", "blocked_cause", "overflow_number", "store_word"}
+    gone |= set(memory_ports(config))
     members = {name: member for name, member in access_members(config).items() if name not in gone}
-    return members | {name: In(32) for name in REGIONS}
+    return members | in_order_ports(config) | {name: In(32) for name in REGIONS} | {
+        "load": Out(stream.Signature(load_layout(config))),
+        "store": Out(stream.Signature(part_address_bits(config))),
+        "store_part": In(config.port_bytes * 8),
+        "data": Out(config.port_bytes * 8),
+    }
 
 
 class InOrderAccess(wiring.Component):
     """A fetcher that waits, a mover and the COMPUTE command under way; one read at a time. Members: `in_order_members`.
 
     The next command of any unit starts when its waits are met and those before it have started; a COMPUTE command when
-    the one before it has finished as well. So COMPUTE never waits with a command. One adder makes all addresses.
+    the one before it has finished as well. So COMPUTE never waits with a command. An error is told a cycle after it
+    happened; nothing is asked for in that cycle.
     """
 
     def __init__(self, config: EngineConfig):
@@ -42,11 +53,11 @@ class InOrderAccess(wiring.Component):
         self._connect(m, fetch, mover)
         self._first_error(m, fetch, mover, moves)
         m.d.comb += [
-            fetch.run.eq(self.run),
+            fetch.run.eq(self.run & ~self.failed),
             fetch.first.eq(self._units(self.program_offset)),
             fetch.size.eq(self._units(self.image_size)),
             mover.size.eq(self._units(Mux(mover.in_image, self.image_size, self.data_size))),
-            mover.hold.eq(self.hold),
+            mover.hold.eq(self.hold | self.failed),
             self.may_start.eq(1),
             self.idle.eq(idle & mover.idle),
             self.ended.eq(fetch.ended),
@@ -90,14 +101,16 @@ class InOrderAccess(wiring.Component):
     def _reads(self, m, fetch, mover) -> Signal:
         """One read beat at a time, the mover's first; returns: none is under way.
 
-        The address is the mover's, for its writes too, but while a read of the fetcher asks.
+        The address is the mover's, for its writes too, but while a read of the fetcher asks. Each is made in the cycle
+        before it is used: a place does not change then.
         """
         asking, waiting, moving = Signal(), Signal(), Signal()
         request, answer, write = self.memory.read_request, self.memory.read_data, self.memory.write_request
         free, fetches = ~asking & ~waiting, asking & ~moving
-        place = Mux(fetches, fetch.request.payload, mover.request.payload)
-        base = Mux(fetches | mover.in_image, self.image_base, self.data_base)
-        address = Cat(Const(0, 4), (self._units(base) + place)[: region_bits(self._config) + 1])
+        base = Mux(mover.in_image, self.image_base, self.data_base)
+        moved = self._address(m, base, mover.request.payload, "moved")
+        fetched = self._address(m, self.image_base, fetch.request.payload, "fetched")
+        address = Cat(Const(0, 4), Mux(fetches, fetched, moved))
         m.d.comb += [
             mover.request.ready.eq(free),
             fetch.request.ready.eq(free & ~mover.request.valid & ~mover.write_asks),
@@ -123,9 +136,15 @@ class InOrderAccess(wiring.Component):
             m.d.sync += waiting.eq(0)
         return free
 
+    def _address(self, m, base, place, name: str) -> Signal:
+        """The unit at a place of a region, as it was a cycle ago."""
+        address = Signal(region_bits(self._config) + 1, name=name, reset_less=True)
+        m.d.sync += address.eq(self._units(base) + place)
+        return address
+
     def _connect(self, m, fetch, mover) -> None:
-        m.d.comb += mover.store_word.eq(self.store_word)
-        for name in ("data", "weight_unit", "weight_enable", "parameter_row", "parameter_unit", "parameter_enable"):
+        m.d.comb += mover.store_part.eq(self.store_part)
+        for name in ("data", *in_order_ports(self._config)):
             m.d.comb += getattr(self, name).eq(getattr(mover, name))
         wiring.connect(m, mover.load, wiring.flipped(self.load))
         wiring.connect(m, mover.store, wiring.flipped(self.store))
@@ -133,7 +152,7 @@ class InOrderAccess(wiring.Component):
         wiring.connect(m, wiring.flipped(self.memory.write_response), mover.write_response)
 
     def _first_error(self, m, fetch, mover, moves) -> None:
-        """Of the errors of this cycle the first in this list."""
+        """Of the errors of a cycle the first in this list, a cycle later: it comes late in its cycle."""
         sources = (
             (mover.failed, mover.error, moves),
             (fetch.bus_error, Error.READ_BUS, fetch.number),
@@ -144,6 +163,7 @@ class InOrderAccess(wiring.Component):
             (self.compute_illegal, Error.FIELD, self.number),
             (self.compute_overflow, Error.SCRATCHPAD, self.number),
         )
+        m.d.sync += self.failed.eq(0)
         for happened, error, command in reversed(sources):
             with m.If(happened):
-                m.d.comb += [self.failed.eq(1), self.error.eq(error), self.error_number.eq(command)]
+                m.d.sync += [self.failed.eq(1), self.error.eq(error), self.error_number.eq(command)]

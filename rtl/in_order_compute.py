@@ -1,6 +1,6 @@
 """COMPUTE of an engine without queues: walk, operands, array and results, one command at a time."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,11 +11,11 @@ from rtl import command as cmd
 from rtl.array import MacArray
 from rtl.compute_ports import back_members, trace_members
 from rtl.delay import delay_line
-from rtl.in_order_operands import InOrderOperands
+from rtl.in_order_operands import InOrderOperands, fine_bits
 from rtl.in_order_results import InOrderResults
+from rtl.in_order_scratchpad import part_address_bits
 from rtl.in_order_walk import InOrderWalk
 from rtl.interfaces import Cause
-from rtl.scratchpad import WORD_BITS
 
 ADDRESS, WORD, BYTES, SUM, RESULT = InOrder.ADDRESS, InOrder.WORD, InOrder.BYTES, InOrder.SUM, InOrder.RESULT
 
@@ -23,7 +23,7 @@ ADDRESS, WORD, BYTES, SUM, RESULT = InOrder.ADDRESS, InOrder.WORD, InOrder.BYTES
 class InOrderCompute(wiring.Component):
     """The compute unit of an engine without queues, without its memories' write sides.
 
-    Members: `rtl.command.members`; scratchpad side: `row_address`, `row_enable`, `word`, `result`, `result_valid`;
+    Members: `rtl.command.members`; scratchpad side: `row_address`, `row_enable`, `part`, `result`, `result_valid`;
     memory side: `weight_row`, `weights`, `parameter_row`, `bias`, `shift` (both memories 1 cycle); `finished`: pulse
     per command, which stays until then; `cause`, `cause_layer`: of this cycle; errors `illegal` and `overflow`.
     What counts operations, weight rows and parameter rows stands at the stage that needs it, not at the walk.
@@ -33,9 +33,9 @@ class InOrderCompute(wiring.Component):
         self._config, self._trace = config, trace
         members = {
             **cmd.members(Unit.COMPUTE),
-            "row_address": Out(config.size_bits),
+            "row_address": Out(part_address_bits(config)),
             "row_enable": Out(1),
-            "word": In(WORD_BITS),
+            "part": In(config.port_bytes * 8),
             **back_members(config),
         }
         super().__init__(members | trace_members(config) if trace else members)
@@ -67,11 +67,14 @@ class InOrderCompute(wiring.Component):
         return m
 
     def _read(self, m) -> Signal:
-        """The word of an operation or of a residual operand; returns: it lies outside the scratchpad."""
+        """The part of an operation or of a residual operand; returns: it lies outside the scratchpad."""
         walk, address, outside = self._walk, Signal.like(self._walk.address), Signal()
+        self._piece = delay_line(m, walk.piece, WORD, name="piece")
+        coarse = self._piece[ADDRESS][fine_bits(self._config) :]
         m.d.sync += [address.eq(walk.address), self.row_enable.eq((walk.go & walk.inside) | walk.residual)]
         m.d.comb += [
-            self.row_address.eq(address), outside.eq(self.row_enable & (address >= self._config.scratchpad_words)),
+            self.row_address.eq(Cat(coarse, address)),
+            outside.eq(self.row_enable & (address >= self._config.scratchpad_words)),
         ]
         return outside
 
@@ -79,13 +82,12 @@ class InOrderCompute(wiring.Component):
         """The operands of the array; returns the residual operand of the result to come."""
         walk, tap = self._walk, Signal(range(self._config.taps))
         read = delay_line(m, self.row_enable, WORD - ADDRESS, name="read")
-        part = delay_line(m, walk.part, WORD, name="part")
         residual = delay_line(m, walk.residual, BYTES, name="residual")
         operand = Signal(len(operands.lane_bytes), reset_less=True)
         m.d.comb += [
-            operands.word.eq(self.word),
+            operands.part.eq(self.part),
             operands.inside.eq(read[-1]),
-            operands.part.eq(part[WORD]),
+            operands.piece.eq(self._piece[WORD]),
             operands.sequential.eq(self._c.mode == Mode.SEQUENTIAL),
             operands.zero_point.eq(self._c.input_zero_point),
             operands.tap.eq(tap),

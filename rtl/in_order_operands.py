@@ -1,23 +1,27 @@
-"""From a scratchpad word to the array's operands or a residual operand, for engines without queues."""
+"""From part of a scratchpad word to the array's operands or a residual operand, for engines without queues."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import WORD_BYTES, EngineConfig
-from rtl.scratchpad import WORD_BITS
 
 
-def parts(config: EngineConfig) -> int:
-    """Parts of a word that can be selected: each has the bytes of a lane group or a vector, whichever are fewer."""
+def pieces(config: EngineConfig) -> int:
+    """Pieces of a word that can be selected: each has the bytes of a lane group or a vector, whichever are fewer."""
     return WORD_BYTES // min(config.lanes, config.taps)
+
+
+def fine_bits(config: EngineConfig) -> int:
+    """Bits of a piece's number that tell it among those that the scratchpad reads at once."""
+    return (config.port_bytes // min(config.lanes, config.taps) - 1).bit_length()
 
 
 class InOrderOperands(wiring.Component):
     """DENSE: the `taps` bytes of a vector for all lanes; SEQUENTIAL: a byte for each lane, at one tap.
 
-    Members: `word` with `inside` (else all bytes are the zero point) and `part`, where the vector or lane group begins
-    (`parts`); `sequential`, `zero_point`: steady; a cycle later `tap` belongs to it and `lane_bytes` shows the lane
+    Members: `part` with `inside` (else all bytes are the zero point) and `piece`, where the vector or lane group begins
+    in it; `sequential`, `zero_point`: steady; a cycle later `tap` belongs to it and `lane_bytes` shows the lane
     group; another cycle later `x[0][lane][tap]`. No flow control.
     """
 
@@ -28,9 +32,9 @@ class InOrderOperands(wiring.Component):
         lane_taps = data.ArrayLayout(data.ArrayLayout(8, config.taps), config.lanes)
         super().__init__(
             {
-                "word": In(WORD_BITS),
+                "part": In(config.port_bytes * 8),
                 "inside": In(1),
-                "part": In(range(parts(config))),
+                "piece": In(fine_bits(config)),
                 "sequential": In(1),
                 "zero_point": In(8),
                 "tap": In(range(config.taps)),
@@ -53,15 +57,13 @@ class InOrderOperands(wiring.Component):
         return m
 
     def _vector(self, m):
-        """Selects in two steps, the first one registered; drives `lane_bytes`, returns the vector."""
+        """Selects once the part is registered; drives `lane_bytes`, returns the vector."""
         lanes, taps = self._config.lanes, self._config.taps
         wide, narrow = max(lanes, taps), min(lanes, taps)
-        fine = (wide // narrow - 1).bit_length()
-        held, later = Signal(wide * 8, reset_less=True), Signal(fine, reset_less=True)
-        coarse = self.word.word_select(self.part[fine:], wide * 8)
+        held, later = Signal(wide * 8, reset_less=True), Signal.like(self.piece, reset_less=True)
         m.d.sync += [
-            held.eq(Mux(self.inside, coarse, Cat(*[self.zero_point] * wide))), later.eq(self.part[:fine]),
+            held.eq(Mux(self.inside, self.part, Cat(*[self.zero_point] * wide))), later.eq(self.piece),
         ]
-        selected = held.word_select(later, narrow * 8) if fine else held
+        selected = held.word_select(later, narrow * 8) if len(later) else held
         m.d.comb += self.lane_bytes.eq(held if lanes == wide else selected)
         return held if taps == wide else selected

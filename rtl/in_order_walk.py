@@ -7,7 +7,7 @@ from amaranth.lib.wiring import Out
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode, Unit
 from rtl import command as cmd
-from rtl.in_order_operands import parts
+from rtl.in_order_operands import pieces
 from rtl.in_order_results import place_layout
 from rtl.legal_compute import legal_compute
 from rtl.ring import next_offset
@@ -24,7 +24,7 @@ class InOrderWalk(wiring.Component):
 
     Members: `rtl.command.members`; `go`: an operation of the array, `last` of a result, `group_ends`: and of a lane
     group; `address`: the word to be read, for the operation if it is `inside` the image, or, with `residual`, the
-    residual operand of the result before; `part`: where in the word (rtl.in_order_operands); `place`: of the result
+    residual operand of the result before; `piece`: where in the word (rtl.in_order_operands); `place`: of the result
     that ends; `starts`: pulse of a command; `active`: an operation waits or goes; `illegal`: a field is out of range.
     The command stays until its last result is written, so nothing of it is copied.
     Throughput: an operation per cycle, `pause` cycles more for each result, 2 or 3 for each row.
@@ -41,7 +41,7 @@ class InOrderWalk(wiring.Component):
                 "address": Out(config.size_bits + 2),
                 "inside": Out(1),
                 "residual": Out(1),
-                "part": Out(range(parts(config))),
+                "piece": Out(range(pieces(config))),
                 "place": Out(place_layout(config)),
                 "starts": Out(1),
                 "active": Out(1),
@@ -158,7 +158,7 @@ class InOrderWalk(wiring.Component):
             self.inside.eq((left >= 0) & (left < c.input_width) & (above >= 0) & (above < c.input_height)),
             word.eq(block + depth + left),
             self.address.eq(Mux(self.residual, self._residual, word + slot)),
-            self.part.eq(self._part(part)),
+            self.piece.eq(self._piece(part)),
         ]
         with m.If(self.go):
             m.d.sync += [v.eq(v + 1), part.eq(part + 1)]
@@ -181,8 +181,8 @@ class InOrderWalk(wiring.Component):
         with m.Elif(self.group_ends & self._block_ends & self._sequential):
             m.d.sync += block.eq(block + c.input_block_stride)
 
-    def _part(self, vector):
-        """Where the operands begin in their word, in parts; vector: of the word, for DENSE."""
+    def _piece(self, vector):
+        """Where the operands begin in their word, in pieces; vector: of the word, for DENSE."""
         config = self._config
         narrow = min(config.lanes, config.taps)
         lanes, taps = ((size // narrow - 1).bit_length() for size in (config.lanes, config.taps))

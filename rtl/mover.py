@@ -9,14 +9,14 @@ from compiler.encoding import Unit, length_units
 from rtl import command as cmd
 from rtl.delay import delayed
 from rtl.in_order_fetch import region_bits
-from rtl.in_order_scratchpad import InOrderScratchpad
+from rtl.in_order_memories import first_weight_part, in_order_ports
+from rtl.in_order_scratchpad import InOrderScratchpad, load_layout, part_address_bits, step_bits
 from rtl.interfaces import BEAT_BITS, Error, WriteBeat, WriteResponse
 from rtl.ring import next_offset
-from rtl.scratchpad import ADDRESS_BITS, LoadWrite
 from rtl.transfer import legal_transfer
-from rtl.weights import memory_ports
 
 COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
+PIXEL_BITS = 32  # of an unpacked pixel
 
 
 class Mover(wiring.Component):
@@ -24,11 +24,11 @@ class Mover(wiring.Component):
 
     Members: `command`, which stays until `finished`, and `command_valid`; `hold`: ask for nothing more; `in_image`: its
     region is the image; `size`: 16-byte units of that; `request`: of one, by its number; `beat`, `beat_error`,
-    `beat_valid`: its answer, always taken; `load`, `store`, `store_word`: the scratchpad; `weight_unit`,
-    `weight_enable`, `parameter_row`, `parameter_unit`, `parameter_enable`, `data`: the weight memories; `write_asks`,
+    `beat_valid`: its answer, always taken; `load`, `store`, `store_part`: the scratchpad; `in_order_ports` with `data`:
+    the weight memories; `write_asks`,
     `write_granted`: a write of unit `request.payload`; `write_data`, `write_response`: the memory side; `finished`:
     pulse per command, `unit`: its unit; `failed`, `error`: the command cannot go on; `idle`: no write is open.
-    Throughput: a word in the time that one read or write takes.
+    Throughput: a word in the time that one read or write takes and one cycle for each of its parts.
     """
 
     def __init__(self, config: EngineConfig):
@@ -44,11 +44,11 @@ class Mover(wiring.Component):
                 "beat": In(BEAT_BITS),
                 "beat_error": In(1),
                 "beat_valid": In(1),
-                "load": Out(stream.Signature(LoadWrite)),
-                "store": Out(stream.Signature(ADDRESS_BITS)),
-                "store_word": In(BEAT_BITS),
-                "data": Out(BEAT_BITS),
-                **memory_ports(config),
+                "load": Out(stream.Signature(load_layout(config))),
+                "store": Out(stream.Signature(part_address_bits(config))),
+                "store_part": In(config.port_bytes * 8),
+                "data": Out(config.port_bytes * 8),
+                **in_order_ports(config),
                 "write_asks": Out(1),
                 "write_granted": In(1),
                 "write_data": Out(stream.Signature(WriteBeat)),
@@ -72,9 +72,15 @@ class Mover(wiring.Component):
             self._is_store.eq(self.unit == Unit.STORE),
             self.in_image.eq(self._is_weights),
         ]
-        self._start, self._step, self._row_ends = Signal(), Signal(), Signal()
-        self._last = Signal()
+        self._start, self._step, self._row_ends, self._last = Signal(), Signal(), Signal(), Signal()
         self._beat_step = Signal()  # the word was the last one of its beat
+        self._kept, self._fetched = Signal(), Signal()  # a part is written, is asked for
+        self._part = Signal(step_bits(self._config))  # of the word
+        self._part_last = self._part == self._config.port_steps - 1
+        with m.If(self._start):
+            m.d.sync += self._part.eq(0)
+        with m.Elif(self._kept | self._fetched):
+            m.d.sync += self._part.eq(self._part + 1)
         word = self._words(m, c)
         inside = self._external(m, c)
         self._weight_side(m, weights)
@@ -124,39 +130,47 @@ class Mover(wiring.Component):
         return place < self.size
 
     def _weight_side(self, m, c) -> None:
-        """Where a beat goes in the weight or parameter memory; c: the command as WEIGHTS."""
+        """Where a part goes in the weight or parameter memory; c: the command as WEIGHTS."""
         config = self._config
-        done, unit, row = Signal(len(c.length)), Signal.like(self.parameter_unit), Signal.like(self.parameter_row)
-        bytes_ = config.weight_row_bytes
-        first = (c.row * bytes_) // 16 if bytes_ < 16 else c.row << (bytes_ // 16 - 1).bit_length()
+        done, row = Signal(len(c.length)), Signal.like(self.parameter_row)
+        unit = Signal(range(config.parameter_row_bytes // 16 + 1))
         self._weights_last = done + 1 == c.length
         m.d.comb += [
-            self.weight_unit.eq(first + done),
+            self.weight_part.eq(first_weight_part(c.row, config) + Cat(self._part, done)),
             self.parameter_row.eq(c.row + row),
-            self.parameter_unit.eq(unit),
+            self.parameter_part.eq(Cat(self._part, unit)),
         ]
         with m.If(self._start):
             m.d.sync += [done.eq(0), unit.eq(0), row.eq(0)]
-        with m.Elif(self.weight_enable | self.parameter_enable):
+        with m.Elif(self._is_weights & self._beat_step):
             m.d.sync += [done.eq(done + 1), unit.eq(unit + 1)]
             with m.If(unit + 1 == config.parameter_row_bytes // 16):
                 m.d.sync += [unit.eq(0), row.eq(row + 1)]
 
     def _data(self, m, c, word) -> None:
-        """The one beat under way: read for LOAD and WEIGHTS, to be written for STORE."""
+        """The one beat under way: read for LOAD and WEIGHTS, to be written for STORE.
+
+        It moves down part by part, or pixel by pixel: the parts of a word above an unpacked pixel are 0.
+        """
+        bits = self._config.port_bytes * 8
         beat = Signal(BEAT_BITS, reset_less=True)
-        arrives = delayed(m, self.store.valid & self.store.ready, InOrderScratchpad.read_latency, name="arrives")
-        self._word_arrives = arrives
-        with m.If(arrives):
-            m.d.sync += beat.eq(self.store_word)
-        with m.Elif(self.beat_valid):
+        arrives = delayed(m, self._fetched, InOrderScratchpad.read_latency, name="arrives")
+        self._word_arrives = arrives & (self._part == 0)  # its last part
+        unpacks = c.unpack & ~self._is_weights
+        pixel = Cat((~unpacks | (self._part == 0)).replicate(PIXEL_BITS), (~unpacks).replicate(bits - PIXEL_BITS))
+        following = Cat(beat, self.store_part)[bits:]
+        with m.If(self.beat_valid):
             m.d.sync += beat.eq(self.beat)
-        pixel = beat.word_select(self._column[:2], 32)
+        with m.Elif(arrives | (self._kept & ~unpacks)):
+            m.d.sync += beat.eq(following)
+        with m.Elif(self._kept & (self._part == 0)):
+            m.d.sync += beat.eq(beat[PIXEL_BITS:] if bits > PIXEL_BITS else following)
         m.d.comb += [
+            self._fetched.eq(self.store.valid & self.store.ready),
             self.data.eq(beat),
-            self.load.payload.data.eq(Cat(Mux(c.unpack, pixel, beat[:32]), Mux(c.unpack, 0, beat[32:]))),
-            self.load.payload.address.eq(word),
-            self.store.payload.eq(word),
+            self.load.payload.data.eq(beat & pixel),
+            self.load.payload.address.eq(Cat(self._part, word)),
+            self.store.payload.eq(Cat(self._part, word)),
             self.write_data.payload.data.eq(beat),
             self.write_data.payload.last.eq(1),
         ]
@@ -185,7 +199,7 @@ class Mover(wiring.Component):
                     self._fail(m, Error.SCRATCHPAD)
                 with m.Elif(self._is_store):
                     m.d.comb += self.store.valid.eq(~self.hold)
-                    with m.If(self.store.valid & self.store.ready):
+                    with m.If(self._fetched & self._part_last):
                         m.next = "FETCH"
                 with m.Else():
                     m.d.comb += self.request.valid.eq(~self.hold)
@@ -214,24 +228,24 @@ class Mover(wiring.Component):
             m.d.comb += self.idle.eq(~fsm.ongoing("SEND") & ~fsm.ongoing("CONFIRM"))
 
     def _keep(self, m, c, in_range) -> None:
-        """The beat goes into its memory: at once, or the four pixels of a packed one after the other."""
+        """The beat goes into its memory, part by part, the four pixels of a packed one a word each."""
         with m.If(self._is_weights):
             parameters = cmd.fields(Unit.WEIGHTS, self.command).parameters
             m.d.comb += [
                 self.weight_enable.eq(~parameters), self.parameter_enable.eq(parameters),
-                self._beat_step.eq(1), self.finished.eq(self._weights_last),
+                self._kept.eq(1), self._beat_step.eq(self._part_last),
+                self.finished.eq(self._part_last & self._weights_last),
             ]
-            m.next = "ASK"
         with m.Elif(~in_range):
             self._fail(m, Error.SCRATCHPAD)
         with m.Else():
             m.d.comb += [
                 self.load.valid.eq(1),
-                self._step.eq(self.load.ready),
+                self._kept.eq(self.load.ready), self._step.eq(self._kept & self._part_last),
                 self.finished.eq(self._step & self._last),
             ]
-            with m.If(self._beat_step):
-                m.next = "ASK"
+        with m.If(self._beat_step):
+            m.next = "ASK"
         with m.If(self.finished):
             m.next = "IDLE"
 

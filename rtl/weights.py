@@ -13,8 +13,6 @@ from rtl.interfaces import BEAT_BITS
 from rtl.transfer import BurstRequest, BurstSplitter
 
 JOBS_AHEAD = 8
-SYNC, COMB = "sync", "comb"  # domains of a memory's output
-
 BIAS_BITS, SHIFT_BITS = 32, 4
 
 
@@ -22,13 +20,12 @@ class WeightMemory(wiring.Component):
     """Rows of lanes * taps INT8 weights, written 16 bytes at a time, read whole.
 
     Members: write_unit (16-byte unit number), write_data, write_enable; read_row, read_data (`read_latency` cycles
-    later; 1 without queues).
+    later).
     """
 
     read_latency = 2
 
     def __init__(self, config: EngineConfig):
-        self._registered = not config.in_order
         self._row_bits = config.weight_row_bytes * 8
         self._physical_bits = max(self._row_bits, BEAT_BITS)
         self._rows_per_word = self._physical_bits // self._row_bits
@@ -63,7 +60,7 @@ class WeightMemory(wiring.Component):
             row = read.data.word_select(part, self._row_bits)
         else:
             row = read.data
-        m.d[SYNC if self._registered else COMB] += self.read_data.eq(row)
+        m.d.sync += self.read_data.eq(row)
         return m
 
 
@@ -71,7 +68,7 @@ class ParameterMemory(wiring.Component):
     """Rows of `lanes` int32 biases and 4-bit shifts; 36 bits per channel.
 
     Members: write_row, write_unit (16-byte unit within the row), write_data, write_enable; read_row;
-    bias[lane], shift[lane] `read_latency` cycles later (1 without queues).
+    bias[lane], shift[lane] `read_latency` cycles later.
     """
 
     read_latency = 2
@@ -115,8 +112,7 @@ class ParameterMemory(wiring.Component):
             bias_read.en.eq(1),
             shift_read.en.eq(1),
         ]
-        domain = COMB if self._config.in_order else SYNC
-        m.d[domain] += [self.bias.as_value().eq(bias_read.data), self.shift.as_value().eq(shift_read.data)]
+        m.d.sync += [self.bias.as_value().eq(bias_read.data), self.shift.as_value().eq(shift_read.data)]
         return m
 
 

@@ -79,15 +79,16 @@ class InOrderHarness(StreamHarness):
         m.d.comb += [
             Assume(~self.mover_reads | ~self.mover_writes),
             Assume(~mover_waits | ~(self.mover_reads | self.mover_writes)),
+            Assume(self.started | ~self.mover_writes),  # a word to be written was read before
             Assume(~fetch_waits | ~self.fetch_asks),
         ]
         moved = Cat(self.mover_place, self.in_image)
         holds(m, Assume, self.started, self.mover_reads, mover.request.ready, moved, "mover_read")
         holds(m, Assume, self.started, self.mover_writes, mover.write_granted, moved, "mover_write")
         holds(m, Assume, self.started, self.fetch_asks, fetch.request.ready, self.fetch_place, "fetch")
-        regions = Cat(self.image_base, self.data_base)
+        regions, moves = Cat(self.image_base, self.data_base), mover_waits | self.mover_writes
         for waits, value, name in (
-            (mover_waits, moved, "moved"), (fetch_waits, self.fetch_place, "fetched"), (1, regions, "regions"),
+            (moves, moved, "moved"), (fetch_waits, self.fetch_place, "fetched"), (1, regions, "regions"),
         ):
             before = previous(m, value, name)
             with m.If(self.started & waits):
@@ -119,7 +120,8 @@ PROOFS = (
             ("free & ~mover.request.valid & ~mover.write_asks", "free & ~mover.write_asks"),
             ("with m.Elif(asking & request.ready):", "with m.Elif(request.ready):"),
             ("answer.valid & ~moving & ~self.discard", "answer.valid & ~self.discard"),
-            ("Mux(fetches | mover.in_image,", "Mux(mover.in_image,"),
+            ("Mux(fetches, fetched, moved)", "moved"),
+            ("Mux(mover.in_image, self.image_base, self.data_base)", "self.data_base"),
         ),
     ),
 )
