@@ -3,17 +3,24 @@
 
 import json
 import re
+import tomllib
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
-from board.bitstream import build, missing_cells
+from board.bitstream import NAME, build, missing_cells
 from board.blockage import blockage_verilog, without_blockage
 from board.boards import BOARDS, BoardTop, board_design
+from board.netlist import synthesized
 from board.pll import ecp5_dividers, ice40_dividers
 from board.soc import TOP
+from fpga.area import area
 from golden.errors import WesnpuError
+
+BUDGET = tomllib.loads((Path(__file__).parents[1] / "fpga" / "budget.toml").read_text())["boards"]
+TOLERANCE = 0.02
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -106,7 +113,7 @@ def test_a_bitstream_and_its_summary(counter, tmp_path):
     assert made.path.read_bytes()[:2] == b"\xff\x00" and made.path.stat().st_size > 100_000
     summary = json.loads((tmp_path / "build" / "bitstream" / "icebreaker.json").read_text())
     assert summary == made.summary and summary["device"] == "iCE40UP5K" and summary["seed"] == 2
-    assert summary["routed_mhz"] > summary["clock_mhz"] == 21.0 and summary["used"]["ICESTORM_LC"]["used"] > 8
+    assert summary["routed_mhz"] > summary["clock_mhz"] == 24.0 and summary["used"]["ICESTORM_LC"]["used"] > 8
 
 
 @pytest.mark.long
@@ -133,3 +140,10 @@ def test_a_design_that_does_not_fit_is_refused_with_what_is_missing(counter):
     counter(20, "count + 1", "memory[count[16:0]] <= {16{rx}}; else read <= memory[count[16:0]];")
     with pytest.raises(WesnpuError, match=r"the design does not fit: ICESTORM_SPRAM [5-8] of 4$"):
         build(board_design("icebreaker"), seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BUDGET)
+def test_a_board_keeps_its_budget(name):
+    found = area(json.loads(synthesized(board_design(name))), NAME).comb
+    assert BUDGET[name] * (1 - TOLERANCE) <= found <= BUDGET[name] * (1 + TOLERANCE)

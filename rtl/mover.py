@@ -35,29 +35,19 @@ class Mover(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "command": In(COMMAND_BITS),
-                "command_valid": In(1),
-                "hold": In(1),
-                "in_image": Out(1),
+                "command": In(COMMAND_BITS), "command_valid": In(1), "hold": In(1), "in_image": Out(1),
                 "size": In(region_bits(config)),
                 "request": Out(stream.Signature(region_bits(config))),
-                "beat": In(BEAT_BITS),
-                "beat_error": In(1),
-                "beat_valid": In(1),
+                "beat": In(BEAT_BITS), "beat_error": In(1), "beat_valid": In(1),
                 "load": Out(stream.Signature(load_layout(config))),
                 "store": Out(stream.Signature(part_address_bits(config))),
                 "store_part": In(config.port_bytes * 8),
                 "data": Out(config.port_bytes * 8),
                 **in_order_ports(config),
-                "write_asks": Out(1),
-                "write_granted": In(1),
+                "write_asks": Out(1), "write_granted": In(1),
                 "write_data": Out(stream.Signature(WriteBeat)),
                 "write_response": In(stream.Signature(WriteResponse, always_ready=True)),
-                "unit": Out(2),
-                "finished": Out(1),
-                "failed": Out(1),
-                "error": Out(4),
-                "idle": Out(1),
+                "unit": Out(2), "finished": Out(1), "failed": Out(1), "error": Out(4), "idle": Out(1),
             }
         )
 
@@ -72,7 +62,8 @@ class Mover(wiring.Component):
             self._is_store.eq(self.unit == Unit.STORE),
             self.in_image.eq(self._is_weights),
         ]
-        self._start, self._step, self._row_ends, self._last = Signal(), Signal(), Signal(), Signal()
+        self._start, self._step, self._row_ends = Signal(), Signal(), Signal()
+        self._last = Signal()
         self._beat_step = Signal()  # the word was the last one of its beat
         self._kept, self._fetched = Signal(), Signal()  # a part is written, is asked for
         self._part = Signal(step_bits(self._config))  # of the word

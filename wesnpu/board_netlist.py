@@ -3,7 +3,7 @@
     make netlist BOARD=icebreaker
 
 The smallest Fashion-MNIST network is quantized, compiled and loaded by the host as shipped, at the board's own clock
-cycles per bit. It takes minutes: a byte on the line is 210 cycles of the netlist.
+cycles per bit. It takes minutes: a byte on the line is 240 cycles of the netlist.
 """
 
 import random
