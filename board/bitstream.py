@@ -5,7 +5,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +26,8 @@ from golden.files import make_whole, write_whole
 
 FOLDER = Path("build") / "bitstream"
 NAME, REPORT = "top", "report.json"
+ROUTING, SYNTHESIZED, PRINTED = f"{NAME}.tim", f"{NAME}.rpt", "printed.log"  # logs of nextpnr and yosys; the rest
+LOOK_SECONDS = 1.0
 PACKED = {"ecp5": "bit", "ice40": "bin"}
 TOOLS = {
     "ecp5": {"YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack"},
@@ -116,21 +120,45 @@ def _run(plan: BuildPlan, family: str, folder: Path) -> None:
         program.write_text(f'#!/bin/sh\nexec {shlex.join(tool_command(tool))} "$@"\n')
         program.chmod(0o755)
         environment[variable] = f"./{tool}"
-    done = subprocess.run(["sh", f"{plan.script}.sh"], cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise WesnpuError(_reason(folder, done.stderr))
+    if returncode := run_while_it_fits(["sh", f"{plan.script}.sh"], folder, environment):
+        raise WesnpuError(_reason(folder, returncode))
 
 
-def _reason(folder: Path, told: str) -> str:
-    """Why the script failed: what the device lacks, the errors of nextpnr or yosys, or what was printed last."""
-    routing, synthesis = (folder / f"{NAME}.{kind}" for kind in ("tim", "rpt"))
-    if routing.is_file() and (lacking := missing_cells(routing.read_text())):
-        return f"the design does not fit: {', '.join(lacking)}"
-    for log in (routing, synthesis):
-        errors = [line for line in log.read_text().splitlines() if "ERROR" in line] if log.is_file() else []
-        if errors:
+def run_while_it_fits(command: list[str], folder: Path, environment: dict[str, str]) -> int:
+    """Run `command` in `folder`, where it leaves the tools' logs; its exit status.
+
+    WesnpuError as soon as nextpnr's log says that the device lacks cells, `command` and what it started being killed:
+    placer `static` would look for room without end.
+    """
+    with (folder / PRINTED).open("w") as printed, subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
+    ) as tools:
+        try:
+            while tools.poll() is None:
+                _refuse_what_lacks_cells(folder)
+                time.sleep(LOOK_SECONDS)
+        finally:
+            if tools.poll() is None:
+                os.killpg(tools.pid, signal.SIGKILL)
+    _refuse_what_lacks_cells(folder)
+    return tools.returncode
+
+
+def _refuse_what_lacks_cells(folder: Path) -> None:
+    if lacking := missing_cells(_log(folder, ROUTING)):
+        raise WesnpuError(f"the design does not fit: {', '.join(lacking)}")
+
+
+def _log(folder: Path, name: str) -> str:
+    return log.read_text() if (log := folder / name).is_file() else ""
+
+
+def _reason(folder: Path, returncode: int) -> str:
+    """Why the script failed: the errors of nextpnr or yosys, or what was printed last."""
+    for name in (ROUTING, SYNTHESIZED):
+        if errors := [line for line in _log(folder, name).splitlines() if "ERROR" in line]:
             return "\n".join(errors[:8])
-    return "the tools failed:\n" + "\n".join(told.splitlines()[-8:])
+    return f"the tools failed with {returncode}:\n" + "\n".join(_log(folder, PRINTED).splitlines()[-8:])
 
 
 def missing_cells(log: str) -> list[str]:

@@ -2,7 +2,9 @@
 """What goes to the tools for every board: pins, clocks, dividers, the design; and how their refusals are told."""
 
 import json
+import os
 import re
+import time
 import tomllib
 from dataclasses import replace
 from importlib.util import find_spec
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from board.bitstream import NAME, build, missing_cells
+from board.bitstream import NAME, ROUTING, build, missing_cells, run_while_it_fits
 from board.blockage import blockage_verilog, without_blockage
 from board.boards import BOARDS, BoardTop, board_design
 from board.netlist import synthesized
@@ -82,6 +84,21 @@ def test_what_a_device_lacks_is_read_from_the_log():
         "Info: \t        ICESTORM_RAM:    30/   30   100%\nInfo: \t               SB_IO:     6/   96     6%\n"
     )
     assert missing_cells(log) == ["ICESTORM_LC 6,123 of 5,280"]
+
+
+@pytest.mark.timeout(60)
+def test_tools_that_look_for_room_without_end_are_stopped(tmp_path):
+    script = f"sleep 1000 & echo $! > child; echo 'Info: DP16KD: 226/ 208 108%' > {ROUTING}; wait"
+    with pytest.raises(WesnpuError, match=r"the design does not fit: DP16KD 226 of 208$"):
+        run_while_it_fits(["sh", "-c", script], tmp_path, dict(os.environ))
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    while child.is_file() and child.read_text().split()[2] != "Z":  # it dies a moment later
+        time.sleep(0.05)
+
+
+def test_what_fits_runs_to_its_end(tmp_path):
+    script = f"echo 'Info: DP16KD: 208/ 208 100%' > {ROUTING}; exit 3"
+    assert run_while_it_fits(["sh", "-c", script], tmp_path, dict(os.environ)) == 3
 
 
 COUNTER = f"""module {TOP}(input clk, input rst, input rx, output reg tx, output busy, output failed);
