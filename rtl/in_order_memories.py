@@ -8,9 +8,7 @@ from amaranth.lib.wiring import In, Out
 from compiler.config import WORD_BYTES, EngineConfig
 from rtl.bank import UNORDERED
 from rtl.in_order_scratchpad import step_bits
-from rtl.weights import BIAS_BITS, SHIFT_BITS
-
-BIAS_BYTES = BIAS_BITS // 8
+from rtl.weights import BIAS_BITS, SHIFT_BITS, parameter_rows
 
 
 def in_order_ports(config: EngineConfig) -> dict:
@@ -94,27 +92,8 @@ class InOrderParameterMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        lanes, depth, size = self._config.lanes, self._config.parameter_rows, self._config.port_bytes
-        chunk = min(lanes * BIAS_BYTES, size)
-        chunks, (shift_part, shift_byte) = lanes * BIAS_BYTES // chunk, divmod(lanes * BIAS_BYTES, size)
-        m.submodules.biases = biases = Memory(shape=lanes * BIAS_BITS, depth=depth, init=[], attrs=UNORDERED)
-        m.submodules.shifts = shifts = Memory(shape=lanes * SHIFT_BITS, depth=depth, init=[], attrs=UNORDERED)
-        bias_write, shift_write = biases.write_port(granularity=chunk * 8), shifts.write_port()
-        bias_read, shift_read = biases.read_port(), shifts.read_port()
-        m.d.comb += [
-            bias_write.addr.eq(self.write_row),
-            shift_write.addr.eq(self.write_row),
-            bias_write.data.eq(Cat(*[self.write_data[: chunk * 8]] * chunks)),
-            shift_write.data.eq(self.write_data[shift_byte * 8 :]),
-            bias_write.en.eq(Mux(self.write_enable & (self.write_part < chunks), 1 << self.write_part, 0)),
-            shift_write.en.eq(self.write_enable & (self.write_part == shift_part)),
-            bias_read.addr.eq(self.read_row),
-            shift_read.addr.eq(self.read_row),
-            bias_read.en.eq(1),
-            shift_read.en.eq(1),
-            self.bias.as_value().eq(bias_read.data),
-            self.shift.as_value().eq(shift_read.data),
-        ]
+        bias, shift = parameter_rows(m, self._config, self, self.write_part, self._config.port_bytes)
+        m.d.comb += [self.bias.as_value().eq(bias), self.shift.as_value().eq(shift)]
         return m
 
 

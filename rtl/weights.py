@@ -14,6 +14,7 @@ from rtl.transfer import BurstRequest, BurstSplitter
 
 JOBS_AHEAD = 8
 BIAS_BITS, SHIFT_BITS = 32, 4
+BIAS_BYTES = BIAS_BITS // 8
 
 
 class WeightMemory(wiring.Component):
@@ -90,30 +91,36 @@ class ParameterMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        lanes, depth = self._config.lanes, self._config.parameter_rows
-        bias_width = lanes * BIAS_BITS
-        chunk = min(bias_width, BEAT_BITS)
-        m.submodules.biases = biases = Memory(shape=bias_width, depth=depth, init=[], attrs=UNORDERED)
-        m.submodules.shifts = shifts = Memory(shape=lanes * SHIFT_BITS, depth=depth, init=[], attrs=UNORDERED)
-        bias_write, shift_write = biases.write_port(granularity=chunk), shifts.write_port()
-        bias_read, shift_read = biases.read_port(), shifts.read_port()
-        bias_units = bias_width // chunk
-        shift_unit = bias_units if lanes >= 4 else 0
-        shift_low = 0 if lanes >= 4 else 64
-        m.d.comb += [
-            bias_write.addr.eq(self.write_row),
-            shift_write.addr.eq(self.write_row),
-            bias_write.data.eq(Cat(*[self.write_data[:chunk]] * bias_units)),
-            shift_write.data.eq(self.write_data[shift_low:]),
-            bias_write.en.eq(Mux(self.write_enable & (self.write_unit < bias_units), 1 << self.write_unit, 0)),
-            shift_write.en.eq(self.write_enable & (self.write_unit == shift_unit)),
-            bias_read.addr.eq(self.read_row),
-            shift_read.addr.eq(self.read_row),
-            bias_read.en.eq(1),
-            shift_read.en.eq(1),
-        ]
-        m.d.sync += [self.bias.as_value().eq(bias_read.data), self.shift.as_value().eq(shift_read.data)]
+        bias, shift = parameter_rows(m, self._config, self, self.write_unit, BEAT_BITS // 8)
+        m.d.sync += [self.bias.as_value().eq(bias), self.shift.as_value().eq(shift)]
         return m
+
+
+def parameter_rows(m, config: EngineConfig, ports, part, part_bytes: int):
+    """(biases, shifts) of row `ports.read_row`, a cycle later; written `part_bytes` bytes at a time.
+
+    ports: has write_row, write_data, write_enable and read_row. part: number, within its row, of what is written.
+    """
+    lanes, depth = config.lanes, config.parameter_rows
+    chunk = min(lanes * BIAS_BYTES, part_bytes)
+    chunks, (shift_part, shift_byte) = lanes * BIAS_BYTES // chunk, divmod(lanes * BIAS_BYTES, part_bytes)
+    m.submodules.biases = biases = Memory(shape=lanes * BIAS_BITS, depth=depth, init=[], attrs=UNORDERED)
+    m.submodules.shifts = shifts = Memory(shape=lanes * SHIFT_BITS, depth=depth, init=[], attrs=UNORDERED)
+    bias_write, shift_write = biases.write_port(granularity=chunk * 8), shifts.write_port()
+    bias_read, shift_read = biases.read_port(), shifts.read_port()
+    m.d.comb += [
+        bias_write.addr.eq(ports.write_row),
+        shift_write.addr.eq(ports.write_row),
+        bias_write.data.eq(Cat(*[ports.write_data[: chunk * 8]] * chunks)),
+        shift_write.data.eq(ports.write_data[shift_byte * 8 :]),
+        bias_write.en.eq(Mux(ports.write_enable & (part < chunks), 1 << part, 0)),
+        shift_write.en.eq(ports.write_enable & (part == shift_part)),
+        bias_read.addr.eq(ports.read_row),
+        shift_read.addr.eq(ports.read_row),
+        bias_read.en.eq(1),
+        shift_read.en.eq(1),
+    ]
+    return bias_read.data, shift_read.data
 
 
 def memory_ports(config: EngineConfig) -> dict:
