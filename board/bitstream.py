@@ -16,7 +16,7 @@ from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
 
 from board.blockage import without_blockage
-from board.boards import BoardDesign, BoardTop
+from board.boards import BoardDesign, BoardTop, family_of
 from fpga import dual
 from fpga.area import area
 from fpga.cache import kept
@@ -92,11 +92,6 @@ def build(board: BoardDesign, seed: int) -> Bitstream:
 
 def _cells(netlist: dict) -> int:
     return len(netlist["modules"][NAME]["cells"])
-
-
-def family_of(platform: Platform) -> str:
-    """The FPGA family of a board, which names its tools."""
-    return "ice40" if platform.device.startswith("iCE40") else "ecp5"
 
 
 def plan_of(board: BoardDesign, platform: Platform, options: str = "") -> BuildPlan:

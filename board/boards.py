@@ -80,6 +80,11 @@ def board_design(name: str) -> BoardDesign:
     return BOARDS[name]
 
 
+def family_of(platform: Platform) -> str:
+    """The FPGA family of a board, which names its tools."""
+    return "ice40" if platform.device.startswith("iCE40") else "ecp5"
+
+
 def soc_verilog(board: BoardDesign, *, divisor: int | None = None) -> str:
     """Verilog of the board's design, top module `wesnpu_board` with clk, rst, rx, tx, busy and failed."""
     return component_verilog(board.soc(divisor=divisor), TOP)
@@ -104,7 +109,7 @@ class BoardTop(Elaboratable):
         m.d.comb += pressed.eq(button.i)
         m.submodules.reset = ResetSynchronizer(~locked | pressed, domain="sync")
         self._design(m, platform)
-        if "iCE40" not in platform.device:
+        if family_of(platform) == "ecp5":
             platform.add_file(f"{BLOCKAGE}.v", blockage_verilog())
             m.submodules.blockage = Instance(BLOCKAGE, a_keep=1)
         return m
@@ -112,7 +117,7 @@ class BoardTop(Elaboratable):
     def _pll(self, m, platform, clock, locked) -> Instance:
         input_hz = int(platform.default_clk_frequency)
         port = platform.request(platform.default_clk, dir="-")
-        if "iCE40" in platform.device:
+        if family_of(platform) == "ice40":
             return ice40_pll(input_hz, self._board.clock_hz, port.io, clock, locked)
         m.submodules.clock = buffer = io.Buffer("i", port)
         return ecp5_pll(input_hz, self._board.clock_hz, buffer.i, clock, locked)

@@ -7,8 +7,8 @@ makes, and no cell has a delay.
 import re
 from pathlib import Path
 
-from board.bitstream import NAME, family_of, plan_of
-from board.boards import BoardDesign, board_design
+from board.bitstream import NAME, plan_of
+from board.boards import BoardDesign, board_design, family_of
 from board.simulation import SimulatedLine
 from fpga.cache import kept
 from fpga.post_synthesis import with_cells
