@@ -132,9 +132,9 @@ class EngineConfig:
         return 6 if self.double_feeds else self.window_kernel
 
     @property
-    def word_ports(self) -> int:
-        """Those that give whole words; the others give the lanes' bytes, chosen where the banks are read."""
-        return 1 if self.double_feeds else self.window_kernel
+    def write_sets(self) -> int:
+        """Sets of banks of one column parity that a result and a loaded word can go to in the same cycle."""
+        return min(self.row_banks, 2)
 
     @property
     def in_order(self) -> bool:

@@ -28,7 +28,7 @@ class ArrayAccesses:
 
     def __init__(self, config: EngineConfig, drain: int):
         self._config, self._drain = config, drain
-        self._banks = config.banks
+        self._banks, self._write_places = config.banks, config.write_sets * config.pixels
         self._runs: deque[_Run] = deque(maxlen=REMEMBERED)
 
     def add(self, start: int, fields: dict[str, int]) -> None:
@@ -46,7 +46,7 @@ class ArrayAccesses:
         return any((word - address) % self._banks < self._config.pixels for address in walk(fields, row, place))
 
     def writes(self, word: int, cycle: int) -> bool:
-        """Whether a result is written to the bank of that word in that cycle."""
+        """Whether a result is written to the set of banks of that word in that cycle."""
         found = self._place(cycle - self._drain)
         if found is None:
             return False
@@ -59,7 +59,7 @@ class ArrayAccesses:
         block = (fields["first_group"] + group) // (WORD_BYTES // self._config.lanes)
         slot = (fields["output_row_offset"] + oy * fields["output_pitch"]) % (fields["output_extent"] or 1 << 16)
         address = fields["output_base"] + block * fields["output_block_stride"] + slot + column
-        return (word - address) % self._banks < count
+        return any((word - address - i) % self._write_places == 0 for i in range(count))
 
     def _place(self, issued: int) -> tuple[dict[str, int], int, int] | None:
         """(command, row, micro-operation of the row) issued in that cycle."""

@@ -1,6 +1,6 @@
-"""One bank of the scratchpad: a memory with one read and one write port, each granted by fixed priority."""
+"""One bank of the scratchpad: a memory with one read and one write port; who reads is decided by fixed priority."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -8,17 +8,24 @@ from amaranth.lib.wiring import In, Out
 from compiler.config import WORD_BYTES, EngineConfig
 
 WORD_BITS = WORD_BYTES * 8
+SUB_BITS = 3  # lane group within a word
 #: A word is never read in the cycle that writes it (docs/engine.md, "Tokens"): synthesis need not order the two.
 UNORDERED = {"no_rw_check": True}
+
+
+def lane_bytes(word, group_sub, lanes: int):
+    """The bytes of a lane group in a word."""
+    return word.word_select(group_sub[: (WORD_BYTES // lanes - 1).bit_length()], lanes * 8)
 
 
 class Bank(wiring.Component):
     """`scratchpad_words / banks` words of 16 bytes.
 
-    Members: `array[j]`, `array_index[j]`: row j of the array reads here (at most one does, docs/engine.md); `residual`,
-    `residual_index`: read where the array does not; `store_index`: read where neither does; `read_data`: the word,
-    `latency` cycles later. `result`, `result_index`, `result_sub`, `result_data`: `lanes` bytes written from byte
-    sub * lanes on; `load`, `load_index`, `load_data`: a word written where no result is.
+    Members: `array[j]`, `array_index[j]`: row j of the array reads here (at most one does, docs/engine.md);
+    `array_sub`: the lane group that it wants; `residual`, `residual_index`, `residual_sub`: read where the array does
+    not; `store_index`: read where neither does; `read_data`: the word, `read_part`: the bytes of the lane group in it,
+    `latency` cycles later.
+    `write`: which of the word's groups of `lanes` bytes are written, from `write_data` at `write_index`.
     """
 
     latency = 2
@@ -30,17 +37,16 @@ class Bank(wiring.Component):
             {
                 "array": In(config.row_ports),
                 "array_index": In(data.ArrayLayout((self._depth - 1).bit_length(), config.row_ports)),
+                "array_sub": In(SUB_BITS),
                 "residual": In(1),
                 "residual_index": index,
+                "residual_sub": In(SUB_BITS),
                 "store_index": index,
                 "read_data": Out(WORD_BITS),
-                "result": In(1),
-                "result_index": index,
-                "result_sub": In(3),
-                "result_data": In(config.lanes * 8),
-                "load": In(1),
-                "load_index": index,
-                "load_data": In(WORD_BITS),
+                "read_part": Out(config.lanes * 8),
+                "write": In(WORD_BYTES // config.lanes),
+                "write_index": index,
+                "write_data": In(WORD_BITS),
             }
         )
 
@@ -48,13 +54,19 @@ class Bank(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=WORD_BITS, depth=self._depth, init=[], attrs=UNORDERED)
         self._read(m, memory.read_port())
-        self._write(m, memory.write_port(granularity=self._lanes * 8))
+        write = memory.write_port(granularity=self._lanes * 8)
+        m.d.comb += [write.addr.eq(self.write_index), write.data.eq(self.write_data), write.en.eq(self.write)]
         return m
 
     def _read(self, m, port) -> None:
-        registered = Signal(WORD_BITS, reset_less=True)
-        m.d.comb += [port.en.eq(1), self.read_data.eq(registered)]
-        m.d.sync += registered.eq(port.data)
+        sub = Signal(SUB_BITS, reset_less=True)
+        word, part = Signal(WORD_BITS, reset_less=True), Signal(self._lanes * 8, reset_less=True)
+        m.d.sync += [
+            sub.eq(Mux(self.array.any(), self.array_sub, self.residual_sub)),
+            word.eq(port.data),
+            part.eq(lane_bytes(port.data, sub, self._lanes)),
+        ]
+        m.d.comb += [port.en.eq(1), self.read_data.eq(word), self.read_part.eq(part)]
         with m.If(self.array.any()):
             index = 0
             for j, reads in enumerate(self.array):
@@ -64,18 +76,3 @@ class Bank(wiring.Component):
             m.d.comb += port.addr.eq(self.residual_index)
         with m.Else():
             m.d.comb += port.addr.eq(self.store_index)
-
-    def _write(self, m, port) -> None:
-        parts = WORD_BYTES // self._lanes
-        with m.If(self.result):
-            m.d.comb += [
-                port.addr.eq(self.result_index),
-                port.data.eq(Cat(*[self.result_data] * parts)),
-                port.en.eq(1 << self.result_sub),
-            ]
-        with m.Else():
-            m.d.comb += [
-                port.addr.eq(self.load_index),
-                port.data.eq(self.load_data),
-                port.en.eq(Mux(self.load, (1 << parts) - 1, 0)),
-            ]

@@ -6,9 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
 from compiler.encoding import Unit
-from compiler.pipeline import ADDRESS, FEED, MULTIPLY, OPERANDS, WORDS, pipeline
+from compiler.pipeline import ADDRESS, FEED, MULTIPLY, WORDS, pipeline
 from rtl import command as cmd
 from rtl.array import MacArray
+from rtl.bank import SUB_BITS
 from rtl.compute_ports import back_members, trace_members
 from rtl.delay import delay_line
 from rtl.interfaces import Cause
@@ -16,7 +17,7 @@ from rtl.microop import CONTEXTS, RIGHT, further_pixels
 from rtl.operands import Operands
 from rtl.planned_walk import PlannedWalk
 from rtl.results import Results
-from rtl.scratchpad import ADDRESS_BITS, WORD_BITS, row_parts
+from rtl.scratchpad import ADDRESS_BITS, ResidualRead, parts_layout, row_members
 from rtl.weights import ParameterMemory, WeightMemory
 
 
@@ -24,7 +25,7 @@ class Compute(wiring.Component):
     """The compute unit without its memories' write sides.
 
     Members: `rtl.command.members` and `number`, the command's; `blocked_cause`; scratchpad side: `row_address`,
-    `row_enable`, `row`, `part` with `group_sub`, `residual`, `residual_word`, `result`, `result_valid`; memory side:
+    `row_enable`, `group_sub`, `word`, `part`, `residual`, `residual_part`, `result`, `result_valid`; memory side:
     `weight_row`, `weights`, `parameter_row`, `bias`, `shift`; `finished`: pulse per command; `cause`, `cause_layer`: of
     this cycle; errors `illegal` and `overflow`.
     Latency: `compiler.pipeline.pipeline(config).written` cycles from the last micro-operation to the written result.
@@ -33,19 +34,16 @@ class Compute(wiring.Component):
     def __init__(self, config: EngineConfig, *, trace: bool):
         self._config = config
         self._trace = trace
-        rows, pixels = config.row_ports, config.pixels
-        word = data.ArrayLayout(WORD_BITS, pixels)
         members = {
             **cmd.members(Unit.COMPUTE),
             "number": In(cmd.NUMBER_BITS),
             "blocked_cause": In(4),
-            "row_address": Out(data.ArrayLayout(ADDRESS_BITS, rows)),
-            "row_enable": Out(rows),
-            "row": In(data.ArrayLayout(word, config.word_ports)),
-            **row_parts(config, In),
-            **({"group_sub": Out(3)} if config.double_feeds else {}),
-            "residual": Out(stream.Signature(ADDRESS_BITS)),
-            "residual_word": In(word),
+            "row_address": Out(data.ArrayLayout(ADDRESS_BITS, config.row_ports)),
+            "row_enable": Out(config.row_ports),
+            "group_sub": Out(SUB_BITS),
+            **row_members(config, In),
+            "residual": Out(stream.Signature(ResidualRead)),
+            "residual_part": In(parts_layout(config)),
             **back_members(config),
             "overflow_number": Out(cmd.NUMBER_BITS),
         }
@@ -69,10 +67,10 @@ class Compute(wiring.Component):
         m.d.comb += [
             self.overflow.eq(overflow | residual_overflow | results.overflow),
             self.overflow_number.eq(numbers[guilty]),
-            operands.row.eq(self.row),
+            self.group_sub.eq(at[ADDRESS].group_sub),
+            *(getattr(operands, name).eq(getattr(self, name)) for name in row_members(config, In)),
             operands.at_words.eq(at[WORDS]),
             operands.at_feed.eq(at[FEED]),
-            operands.at_operands.eq(at[OPERANDS]),
             self.weight_row.eq(at[MULTIPLY - WeightMemory.read_latency].weight_row),
             self.parameter_row.eq(at[stages.sum - ParameterMemory.read_latency].parameter_row),
             array.x.eq(operands.x),
@@ -89,8 +87,6 @@ class Compute(wiring.Component):
             results.shift.eq(shift),
             results.tag.eq(at[stages.result].result),
         ]
-        if config.double_feeds:
-            m.d.comb += [self.group_sub.eq(at[WORDS].group_sub), operands.part.eq(self.part)]
         self._write_side(m, results)
         return m
 
@@ -156,7 +152,7 @@ class Compute(wiring.Component):
     def _write_side(self, m, results) -> None:
         wiring.connect(m, results.residual, wiring.flipped(self.residual))
         m.d.comb += [
-            results.residual_word.eq(self.residual_word),
+            results.residual_part.eq(self.residual_part),
             self.result.eq(results.result),
             self.result_valid.eq(results.result_valid),
             self.finished.eq(results.finished),

@@ -13,7 +13,7 @@ from rtl.in_order_memories import InOrderParameterMemory, InOrderWeightMemory
 from rtl.in_order_scratchpad import InOrderScratchpad
 from rtl.interfaces import Cause, Control, Memory, counters_signature, trace_signature
 from rtl.program_control import ProgramControl
-from rtl.scratchpad import Scratchpad
+from rtl.scratchpad import Scratchpad, row_members
 from rtl.weights import ParameterMemory, WeightMemory
 
 
@@ -108,10 +108,9 @@ class Engine(wiring.Component):
             scratchpad.row_address.eq(compute.row_address),
             scratchpad.row_enable.eq(compute.row_enable),
             *([compute.part.eq(scratchpad.part)] if in_order else [
-                compute.row.eq(scratchpad.row), compute.residual_word.eq(scratchpad.residual_word),
+                scratchpad.group_sub.eq(compute.group_sub), compute.residual_part.eq(scratchpad.residual_part),
+                *(getattr(compute, name).eq(getattr(scratchpad, name)) for name in row_members(self.config, Out)),
             ]),
-            *([scratchpad.group_sub.eq(compute.group_sub), compute.part.eq(scratchpad.part)]
-              if self.config.double_feeds else []),
             scratchpad.result.eq(compute.result),
             scratchpad.result_valid.eq(compute.result_valid),
             access.store_part.eq(scratchpad.part) if in_order else access.store_word.eq(scratchpad.store_word),

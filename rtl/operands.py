@@ -1,76 +1,85 @@
 """The operand unit: masks padding, slides the windows, and gives every multiplier of the array its activation."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
+from rtl.bank import lane_bytes
 from rtl.microop import RIGHT, micro_op
-from rtl.scratchpad import WORD_BITS, lane_bytes, row_parts
+from rtl.scratchpad import row_members
 
 GATHER_CHANNELS = 4
+LANE = -1  # instead of a byte's number: that of the lane
+OLDER = 2  # columns of the gathered channels that have left the window and are still needed
+
+
+class Way(NamedTuple):
+    """One way of feeding the array.
+
+    chosen: whether the micro-operation at stage FEED goes it.  place: register and byte number in it of what a pixel's
+    tap gets, LANE for the lane's own byte, None for 0.
+    """
+
+    chosen: Value
+    place: Callable[[int, int], tuple[Signal, int] | None]
 
 
 class Operands(wiring.Component):
     """From scratchpad words to array operands in three cycles, without flow control.
 
-    Members: `row[j][i]`, `part[j][i]`: words, and the lanes' bytes of the rows behind them (rtl/scratchpad.py);
-    `at_words`, `at_feed`, `at_operands`: the micro-operation at those stages; `x[pixel][lane][tap]`: operands,
-    registered (stage MULTIPLY).
+    Members: `word[i]`, `part[j][i]`: row 0's words, and the lanes' bytes of the rows behind it (rtl/scratchpad.py);
+    `at_words`, `at_feed`: the micro-operation at those stages; `x[pixel][lane][tap]`: operands, registered (stage
+    MULTIPLY).
     """
 
     latency = 3
 
     def __init__(self, config: EngineConfig):
         self._config = config
-        pixels = config.pixels
         lane_taps = data.ArrayLayout(data.ArrayLayout(8, config.taps), config.lanes)
         super().__init__(
             {
-                "row": In(data.ArrayLayout(data.ArrayLayout(WORD_BITS, pixels), config.word_ports)),
-                **row_parts(config, In),
+                **row_members(config, In),
                 "at_words": In(micro_op(config)),
                 "at_feed": In(micro_op(config)),
-                "at_operands": In(micro_op(config)),
-                "x": Out(data.ArrayLayout(lane_taps, pixels)),
+                "x": Out(data.ArrayLayout(lane_taps, config.pixels)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        columns, vectors = self._masked(m)
-        window = self._window(m, columns) if self._config.window_kernel > 1 else []
-        bytes_of_row0, vector = self._delayed(m, columns, vectors)
-        self._select(m, window, bytes_of_row0, vector)
+        self._gates: dict[tuple[int, ...], tuple[Signal, list[Way]]] = {}
+        words, columns = self._masked(m)
+        if self._config.window_kernel > 1:
+            self._slide(m, columns)
+        self._delay(m, words, columns)
+        self._select(m, self._broadcast(m))
         return m
 
     def _masked(self, m):
-        """Stage FEED: the lanes' bytes of every row, and row 0's tap vector; zero point outside the image."""
+        """Stage FEED: row 0's words, and [pixel][row] the lanes' bytes of every row; zero point outside the image."""
         config, op = self._config, self.at_words
-        lane_bits, tap_bits = config.lanes * 8, config.taps * 8
-        columns, vectors = [], []
+        words, columns = [], []
         for i in range(config.pixels):
             column = []
             for j in range(config.row_ports):
                 valid = op.right_valid if config.double_feeds and j >= RIGHT else op.column_valid
                 inside = op.row_valid[j] & valid[i]
-                if j < config.word_ports:
-                    part = lane_bytes(self.row[j][i], op.group_sub, config.lanes)
-                else:
-                    part = self.part[j - config.word_ports][i]
-                register = Signal(lane_bits, name=f"column_{i}_{j}", reset_less=True)
-                m.d.sync += register.eq(Mux(inside, part, Cat(*[op.zero_point] * config.lanes)))
+                given = self.part[j - 1][i] if j else self.word[i]
+                register = Signal(len(given), name=f"column_{i}_{j}", reset_less=True)
+                m.d.sync += register.eq(Mux(inside, given, Cat(*[op.zero_point] * (len(given) // 8))))
                 column.append(register)
-            columns.append(column)
-            inside = op.row_valid[0] & op.column_valid[i]
-            part = self.row[0][i].word_select(op.vector_sub[: (WORD_BYTES // config.taps - 1).bit_length()], tap_bits)
-            vector = Signal(tap_bits, name=f"vector_{i}", reset_less=True)
-            m.d.sync += vector.eq(Mux(inside, part, Cat(*[op.zero_point] * config.taps)))
-            vectors.append(vector)
-        return columns, vectors
+            words.append(column[0])
+            columns.append([lane_bytes(column[0], self.at_feed.group_sub, config.lanes), *column[1:]])
+        return words, columns
 
-    def _window(self, m, columns):
+    def _slide(self, m, columns) -> None:
         """Stage OPERANDS: window[column][row] of all lanes; newest column last.
 
         Two older columns of the gathered channels stay for the late pass of a wide GATHER step. After a double feed
@@ -78,12 +87,12 @@ class Operands(wiring.Component):
         """
         config = self._config
         held = config.window_columns
-        window = [
+        self._window = window = [
             [Signal(config.lanes * 8, name=f"window_{c}_{j}", reset_less=True) for j in range(config.row_ports)]
             for c in range(held)
         ]
         kept = min(GATHER_CHANNELS, config.lanes) * 8
-        self._older = [[Signal(kept, name=f"older_{c}_{j}", reset_less=True) for j in range(3)] for c in range(2)]
+        self._older = [[Signal(kept, name=f"older_{c}_{j}", reset_less=True) for j in range(3)] for c in range(OLDER)]
         with m.If(self.at_feed.valid & self.at_feed.feed):
             for c in range(held):
                 for j in range(config.row_ports):
@@ -94,19 +103,19 @@ class Operands(wiring.Component):
                     if config.double_feeds and j >= RIGHT and newer == held - 1:
                         source = Mux(self.at_feed.at_edge, Cat(*[self.at_feed.zero_point] * config.lanes), source)
                     m.d.sync += window[c][j].eq(source)
-            for c in range(2):
+            for c in range(OLDER):
                 for j in range(3):
                     m.d.sync += self._older[c][j].eq(window[c][j])
-        return window
 
-    def _delayed(self, m, columns, vectors):
+    def _delay(self, m, words, columns) -> None:
         """Stage OPERANDS: row 0's lane bytes and tap vectors, for the modes without a window."""
-        row0, vector = [], []
-        for i in range(self._config.pixels):
-            row0.append(Signal.like(columns[i][0], name=f"row0_{i}", reset_less=True))
-            vector.append(Signal.like(vectors[i], name=f"operand_vector_{i}", reset_less=True))
-            m.d.sync += [row0[i].eq(columns[i][0]), vector[i].eq(vectors[i])]
-        return row0, vector
+        config, self._row0, self._vector = self._config, [], []
+        for i in range(config.pixels):
+            vector_sub = self.at_feed.vector_sub[: (WORD_BYTES // config.taps - 1).bit_length()]
+            vector = words[i].word_select(vector_sub, config.taps * 8)
+            self._row0.append(Signal(config.lanes * 8, name=f"row0_{i}", reset_less=True))
+            self._vector.append(Signal(config.taps * 8, name=f"vector_{i}", reset_less=True))
+            m.d.sync += [self._row0[i].eq(columns[i][0]), self._vector[i].eq(vector)]
 
     def _left(self, grid: int, wide: bool, pixel: int) -> int:
         """Window column of kernel column 0 for a pixel (docs/engine.md: the window holds the newest columns)."""
@@ -119,23 +128,57 @@ class Operands(wiring.Component):
             return held - 6 + 2 * pixel
         return held - (grid + 1) + pixel
 
-    def _select(self, m, window, row0, vector) -> None:
-        """Stage MULTIPLY: one case per way of feeding the array."""
-        config, op = self._config, self.at_operands
-        with m.Switch(op.mode):
-            with m.Case(Mode.DENSE):
-                for i in range(config.pixels):
-                    self._broadcast(m, i, [vector[i].word_select(t, 8) for t in range(config.taps)])
-            with m.Case(Mode.SEQUENTIAL):
-                for i in range(config.pixels):
-                    for lane in range(config.lanes):
-                        byte = row0[i].word_select(lane, 8)
-                        for t in range(config.taps):
-                            m.d.sync += self.x[i][lane][t].eq(Mux(op.tap == t, byte, 0))
-            with m.Case(Mode.WINDOW):
-                self._window_cases(m, window)
-            with m.Case(Mode.GATHER):
-                self._gather_cases(m, window)
+    def _broadcast(self, m) -> list:
+        """[pixel]: the vector that all lanes share, of DENSE and GATHER."""
+        ways = [Way(self.at_feed.mode == Mode.DENSE, lambda i, t: (self._vector[i], t)), *self._gathers()]
+        shared = []
+        for pixel in range(self._config.pixels):
+            shared.append(Signal(self._config.taps * 8, name=f"shared_{pixel}"))
+            for tap, byte in enumerate(self._let_through(m, ways, pixel)):
+                m.d.comb += shared[pixel].word_select(tap, 8).eq(byte(0))
+        return shared
+
+    def _select(self, m, shared) -> None:
+        """Stage MULTIPLY: what the way of this cycle gives; operands stay in a cycle of none."""
+        config = self._config
+        vector = Cat(self.at_feed.mode == Mode.DENSE, *(way.chosen for way in self._gathers())).any()
+        ways = [Way(vector, lambda i, t: (shared[i], t)), *self._sequentials(), *self._windows()]
+        chosen = [self._let_through(m, ways, pixel) for pixel in range(config.pixels)]
+        with m.If(self._gate(m, ways)):
+            for pixel, taps in enumerate(chosen):
+                for tap, byte in enumerate(taps):
+                    m.d.sync += [self.x[pixel][lane][tap].eq(byte(lane)) for lane in range(config.lanes)]
+
+    def _let_through(self, m, ways, pixel: int) -> list[Callable[[int], Value]]:
+        """[tap]: the byte of a lane that this cycle's way gives. AND and OR: a choice by number takes more tables."""
+        taps = []
+        for tap in range(self._config.taps):
+            places = [(way.place(pixel, tap), way) for way in ways]
+            found: dict[tuple[int, int], tuple[Signal, list[Way]]] = {}
+            for place, way in places:
+                if place is not None:
+                    found.setdefault((id(place[0]), place[1]), (place[0], []))[1].append(way)
+            terms = [(register, byte, self._gate(m, those)) for (_, byte), (register, those) in found.items()]
+            taps.append(partial(_or_of, terms))
+        return taps
+
+    def _gate(self, m, ways):
+        """Stage OPERANDS: whether this cycle goes one of these ways."""
+        key = tuple(id(way) for way in ways)
+        if key not in self._gates:
+            gate = Signal(name=f"gate_{len(self._gates)}", reset_less=True)
+            m.d.sync += gate.eq(Cat(way.chosen for way in ways).any())
+            self._gates[key] = (gate, ways)
+        return self._gates[key][0]
+
+    def _sequentials(self) -> Iterator[Way]:
+        """The lane's byte of row 0 for one tap after the other."""
+        for number in range(self._config.taps):
+            chosen = (self.at_feed.mode == Mode.SEQUENTIAL) & (self.at_feed.tap == number)
+            yield Way(chosen, partial(self._only, number))
+
+    def _only(self, number: int, pixel: int, tap: int):
+        return (self._row0[pixel], LANE) if tap == number else None
 
     def _placements(self):
         """`wide` of the legal window placements: with True, pixels are two columns apart."""
@@ -143,59 +186,56 @@ class Operands(wiring.Component):
         if self._config.pixels == 4 or (self._config.pixels == 2 and self._config.window_kernel == 5):
             yield True
 
-    def _window_cases(self, m, window) -> None:
-        config, op = self._config, self.at_operands
+    def _windows(self) -> Iterator[Way]:
+        """The passes over a window; those beyond its taps repeat the last one."""
+        config, op = self._config, self.at_feed
         for grid in range(3, config.window_kernel + 1, 2):
             for wide in self._placements():
                 early = wide and grid == 5 and config.pixels == 2
                 if early and config.taps < 16:
                     continue
                 for p in range(-(-grid * grid // config.taps)):
-                    matches = (op.grid5 == (grid == 5)) & (op.wide == wide) & (op.pass_number == p)
-                    with m.If(matches):
-                        for i in range(config.pixels):
-                            left = self._left(grid, wide, i) - (2 * p if early else 0)
-                            if wide and grid == 3 and config.double_feeds:
-                                self._window_pass(m, self._doubled(window), i, 2 * i, grid, p)
-                            else:
-                                self._window_pass(m, window, i, left, grid, p)
+                    placed = (op.mode == Mode.WINDOW) & (op.grid5 == (grid == 5)) & (op.wide == wide)
+                    yield Way(placed & (op.pass_number == p), partial(self._window_tap, grid, wide, p))
 
-    def _doubled(self, window):
+    def _window_tap(self, grid: int, wide: bool, p: int, pixel: int, tap: int):
+        config, window = self._config, self._window
+        k = p * config.taps + tap
+        if k >= grid * grid:
+            return None
+        if wide and grid == 3 and config.double_feeds:
+            return self._doubled()[2 * pixel + k // grid][k % grid], LANE
+        left = self._left(grid, wide, pixel) - (2 * p if wide and grid == 5 and config.pixels == 2 else 0)
+        return window[left + k // grid][k % grid], LANE
+
+    def _doubled(self):
         """[column][row]: the four columns of the newest double feed, behind the last one of the feed before."""
         places = ((-3, RIGHT), (-2, 0), (-1, 0), (-2, RIGHT), (-1, RIGHT))
-        return [window[column][first : first + RIGHT] for column, first in places]
+        return [self._window[column][first : first + RIGHT] for column, first in places]
 
-    def _window_pass(self, m, window, pixel: int, left: int, grid: int, p: int) -> None:
-        for lane in range(self._config.lanes):
-            for t in range(self._config.taps):
-                k = p * self._config.taps + t
-                byte = Const(0, 8)
-                if k < grid * grid:
-                    byte = window[left + k // grid][k % grid].word_select(lane, 8)
-                m.d.sync += self.x[pixel][lane][t].eq(byte)
-
-    def _gather_cases(self, m, window) -> None:
-        config, op = self._config, self.at_operands
+    def _gathers(self) -> Iterator[Way]:
+        """The passes over the taps gathered from the first channels."""
+        config, op = self._config, self.at_feed
         if not config.gathers:
             return
         for wide in self._placements():
             for late in (False, True) if wide and config.pixels == 2 else (False,):
                 for p in range(int(late), -(-9 * GATHER_CHANNELS // config.taps)):
-                    with m.If((op.wide == wide) & (op.late == late) & (op.pass_number == p)):
-                        for i in range(config.pixels):
-                            left = self._left(3, wide, i) - 2 * late
-                            taps = [self._gathered(window, left, p * config.taps + t) for t in range(config.taps)]
-                            self._broadcast(m, i, taps)
+                    placed = (op.mode == Mode.GATHER) & (op.wide == wide) & (op.late == late)
+                    yield Way(placed & (op.pass_number == p), partial(self._gathered, wide, late, p))
 
-    def _gathered(self, window, left: int, k: int):
-        channel, position = divmod(k, 9)
+    def _gathered(self, wide: bool, late: bool, p: int, pixel: int, tap: int):
+        channel, position = divmod(p * self._config.taps + tap, 9)
         if channel >= GATHER_CHANNELS:
-            return Const(0, 8)
-        column, row = left + position % 3, position // 3
-        source = window[column] if column >= 0 else self._older[column]
-        return source[row].word_select(channel, 8)
+            return None
+        column, row = self._left(3, wide, pixel) - 2 * late + position % 3, position // 3
+        source = self._window[column] if column >= 0 else self._older[column]
+        return source[row], channel
 
-    def _broadcast(self, m, pixel: int, taps) -> None:
-        for lane in range(self._config.lanes):
-            for t, byte in enumerate(taps):
-                m.d.sync += self.x[pixel][lane][t].eq(byte)
+
+def _or_of(terms, lane: int):
+    """The OR of the bytes (register, number or LANE, gate) whose gate is open."""
+    given = Const(0, 8)
+    for register, byte, gate in terms:
+        given = given | (register.word_select(lane if byte == LANE else byte, 8) & gate.replicate(8))
+    return given

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import EngineConfig
 from compiler.encoding import Unit
 from compiler.pipeline import RESULT_PLACES
 from rtl import command as cmd
@@ -15,7 +15,7 @@ from rtl.microop import CONTEXTS, further_pixels, result_tag
 from rtl.requantizer import RequantizerLane
 from rtl.result_fifo import CreditFifo
 from rtl.rows import COMMAND_BITS
-from rtl.scratchpad import WORD_BITS, Scratchpad, results_layout
+from rtl.scratchpad import ResidualRead, Scratchpad, parts_layout, results_layout
 from rtl.weights import SHIFT_BITS
 
 
@@ -55,8 +55,8 @@ class Results(wiring.Component):
             "acc": In(results(signed(ACC_BITS))),
             "shift": In(data.ArrayLayout(SHIFT_BITS, lanes)),
             "tag": In(result_tag(config)),
-            "residual": Out(stream.Signature(16)),
-            "residual_word": In(data.ArrayLayout(WORD_BITS, pixels)),
+            "residual": Out(stream.Signature(ResidualRead)),
+            "residual_part": In(parts_layout(config)),
             "result": Out(results_layout(config)),
             "result_valid": Out(1),
             "finished": Out(1),
@@ -111,7 +111,7 @@ class Results(wiring.Component):
         return constants, layers
 
     def _residual_operands(self, m):
-        """Fetches the residual words of issued results in order; returns (operands[pixel][lane], valid, take)."""
+        """Fetches the residual operands of issued results in order; returns (operands[pixel][lane], valid, take)."""
         config = self._config
         request_layout = data.StructLayout({"address": config.size_bits, "sub": 3})
         width, depth = config.results * 8, RESULT_PLACES
@@ -122,16 +122,18 @@ class Results(wiring.Component):
         m.d.comb += [
             requests.w_data.eq(Cat(self.residual_address[: config.size_bits], self.residual_sub)),
             requests.w_en.eq(self.takes_room & self.wants_residual),
-            self.residual.payload.eq(request.address),
+            self.residual.payload.address.eq(request.address),
+            self.residual.payload.sub.eq(request.sub),
             self.residual.valid.eq(requests.r_rdy),
             requests.r_en.eq(accepted),
         ]
         arrives = delayed(m, accepted, Scratchpad.read_latency, name="arrives")
-        sub = delayed(m, request.sub, Scratchpad.read_latency, name="sub", reset_less=True)
-        sub_bits = (WORD_BYTES // config.lanes - 1).bit_length()
-        parts = [self.residual_word[i].word_select(sub[:sub_bits], config.lanes * 8) for i in range(config.pixels)]
         take = Signal()
-        m.d.comb += [operands.w_data.eq(Cat(*parts)), operands.w_en.eq(arrives), operands.r_en.eq(take)]
+        m.d.comb += [
+            operands.w_data.eq(self.residual_part.as_value()),
+            operands.w_en.eq(arrives),
+            operands.r_en.eq(take),
+        ]
         return operands.r_data, operands.r_rdy, take
 
     def _requantize(self, m, results, constants, layers, operand, operand_valid, operand_take) -> None:
