@@ -69,14 +69,14 @@ class Burst:
     """A burst that waits for its grant. answered(first, last): called with the cycles of its data when they come.
 
     pace: cycles that the client needs for a unit; ready: the first cycle in which it can take one;
-    blocked(i, cycle): whether it cannot take unit i in that cycle.
+    taken(i, cycle): the first cycle from that one on in which it can take unit i.
     """
 
     units: int
     answered: Callable[[int, int], object]
     pace: float = 1.0
     ready: Callable[[], int] = lambda: 0
-    blocked: Callable[[int, int], bool] | None = None
+    taken: Callable[[int, int], int] | None = None
 
 
 class Reads:
@@ -155,12 +155,11 @@ class Reads:
         start = max(earliest, self._free, burst.ready() - (self._unit - 1))
         first = start + self._unit - 1
         last = first + (burst.units - 1) * pace
-        if burst.blocked is not None:
+        if burst.taken is not None:
             last = first - pace
             for unit in range(burst.units):
                 last += pace
-                while burst.blocked(unit, int(last)):
-                    last += 1
+                last += burst.taken(unit, int(last)) - int(last)
         self._free = last + pace - self._unit + 1
         self.units += burst.units
         burst.answered(int(first), int(last))

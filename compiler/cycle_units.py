@@ -123,9 +123,17 @@ class Load:
         self._next = next(self._runs, None)
         last = self._next is None and job.blocks_left == 0
         burst = Burst(units, lambda _, end: self._answered(end, last), job.pace, lambda: self._walk_free)
-        if len(words) == units:
-            burst.blocked = lambda unit, cycle: self._array.writes(words[unit], cycle)
+        burst.taken = lambda unit, cycle: self._taken(words, len(words) // units, unit, cycle)
         self._reads.request("load", burst, cycle)
+
+    def _taken(self, words: range, packed: int, unit: int, cycle: int) -> int:
+        """The cycle in which the last of a unit's `packed` words is written, `cycle` if no result is in their way."""
+        written = cycle - packed
+        for word in words[unit * packed : (unit + 1) * packed]:
+            written += 1
+            while self._array.writes(word, written):
+                written += 1
+        return written
 
     def _granted(self) -> None:
         following, job = self._clock.now + 1, self._split
