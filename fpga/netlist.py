@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga import dual
+from fpga import choices, dual
 from fpga.area import Area, area
 from fpga.cache import kept
 from fpga.device import Device
@@ -12,13 +12,10 @@ from fpga.tools import run_tool, tool_version
 
 NETLIST = "netlist.json"
 SCRIPTS = {
-    "ecp5": "read_verilog -sv design.v; synth_ecp5 -top {top} -json netlist.json",
-    "ice40": (
-        f"read_verilog -sv design.v; {dual.BEFORE}; synth_ice40 -dsp -spram -top {{top}}; {dual.AFTER}; "
-        "write_json netlist.json"
-    ),
+    "ecp5": choices.SCRIPT,
+    "ice40": f"{dual.BEFORE}; synth_ice40 -dsp -spram -top {{top}}; {dual.AFTER}",
 }
-FILES = {"ecp5": {}, "ice40": dual.FILES}
+FILES = {"ecp5": choices.FILES, "ice40": dual.FILES}
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,8 @@ class Netlist:
 
 def synthesize(verilog: str, top: str, device: Device) -> Netlist:
     """The netlist of module `top`, made unless build/fpga has it; WesnpuError when yosys fails."""
-    script, files = SCRIPTS[device.family].format(top=top), FILES[device.family]
+    made_of = SCRIPTS[device.family].format(top=top)
+    script, files = f"read_verilog -sv design.v; {made_of}; write_json {NETLIST}", FILES[device.family]
 
     def make(folder: Path) -> None:
         for name, text in {"design.v": verilog, **files}.items():
