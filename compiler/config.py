@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, fields
 
 WORD_BYTES = 16  # one scratchpad word: 16 channels of one pixel, for every configuration
+SEQUENTIAL_TAPS = 4  # taps of each weight row that a SEQUENTIAL command uses
 WINDOW_BANKS = 8  # per column parity, so that the rows of a window can lie in different banks
 
 

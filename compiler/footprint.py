@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
 from compiler.encoding import ROW_OFFSETS, Mode
 
 PACKED_PIXEL_BYTES = 4
@@ -134,7 +134,7 @@ def group_weight_rows(fields: dict[str, int], config: EngineConfig) -> int:
     if fields["mode"] in WINDOWED:
         return fields["passes"]
     taps = fields["kernel_height"] * fields["kernel_width"]
-    return taps * fields["vectors"] if fields["mode"] == Mode.DENSE else -(-taps // config.taps)
+    return taps * fields["vectors"] if fields["mode"] == Mode.DENSE else -(-taps // SEQUENTIAL_TAPS)
 
 
 def weight_rows(fields: dict[str, int], config: EngineConfig) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
 from compiler.footprint import (
     channels_of,
@@ -109,6 +109,8 @@ def _tap_weights(machine: Machine, fields: dict[str, int]) -> np.ndarray:
     if fields["hold_weights"]:
         shape = fields["groups"], group_weight_rows(fields, config), *weights.shape[2:]
         weights = np.broadcast_to(weights, shape)
+    if fields["mode"] == Mode.SEQUENTIAL:
+        weights = weights[..., :SEQUENTIAL_TAPS]
     return weights.transpose(0, 2, 1, 3).reshape(fields["groups"] * config.lanes, -1)
 
 

@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from compiler.config import EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, EngineConfig
 from compiler.encoding import Mode
 from compiler.footprint import WINDOWED, feed_words
 from compiler.layout import CHANNELS_PER_BLOCK, blocks_of
@@ -120,7 +120,7 @@ class Mapping:
             return 0
         if self.mode == Mode.DENSE:
             return piece.rows * piece.columns * self.vectors_of(piece)
-        return -(-piece.rows * piece.columns // self.config.taps) if self.mode == Mode.SEQUENTIAL else self.passes
+        return -(-piece.rows * piece.columns // SEQUENTIAL_TAPS) if self.mode == Mode.SEQUENTIAL else self.passes
 
     def feed(self, piece: Piece) -> dict[str, int]:
         """The fields of COMPUTE that say how the array is fed."""
@@ -191,7 +191,11 @@ class Mapping:
             padded[..., :inputs] = weight.transpose(0, 2, 3, 1)
             return padded.reshape(outputs, -1)
         if self.mode == Mode.SEQUENTIAL:
-            return weight.reshape(outputs, -1)
+            rows = np.zeros((outputs, -(-kh * kw // SEQUENTIAL_TAPS), self.config.taps), np.int8)
+            kernel = np.zeros((outputs, rows.shape[1] * SEQUENTIAL_TAPS), np.int8)
+            kernel[:, : kh * kw] = weight.reshape(outputs, -1)
+            rows[..., :SEQUENTIAL_TAPS] = kernel.reshape(outputs, -1, SEQUENTIAL_TAPS)
+            return rows.reshape(outputs, -1)
         window = np.zeros((outputs, inputs, self.grid, self.grid), np.int8)
         window[:, :, :kh, :kw] = weight
         if self.mode == Mode.WINDOW:

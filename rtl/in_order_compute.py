@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, EngineConfig
 from compiler.encoding import Mode, Unit
 from compiler.pipeline import InOrder
 from rtl import command as cmd
@@ -80,7 +80,7 @@ class InOrderCompute(wiring.Component):
 
     def _operands(self, m, operands) -> Signal:
         """The operands of the array; returns the residual operand of the result to come."""
-        walk, tap = self._walk, Signal(range(self._config.taps))
+        walk, tap = self._walk, Signal(range(SEQUENTIAL_TAPS))
         read = delay_line(m, self.row_enable, WORD - ADDRESS, name="read")
         residual = delay_line(m, walk.residual, BYTES, name="residual")
         operand = Signal(len(operands.lane_bytes), reset_less=True)
@@ -101,9 +101,9 @@ class InOrderCompute(wiring.Component):
 
     def _weights(self, m) -> None:
         """The weight row at BYTES: through a group's rows for every result, then to the next group's."""
-        c, config = self._c, self._config
+        c = self._c
         first, following = Signal.like(self.weight_row), Signal.like(self.weight_row)
-        steps = (c.mode != Mode.SEQUENTIAL) | (self._tap == config.taps - 1)
+        steps = (c.mode != Mode.SEQUENTIAL) | (self._tap == SEQUENTIAL_TAPS - 1)
         m.d.comb += following.eq(self.weight_row + ~c.hold_weights)
         with m.If(self._group_ends[BYTES]):
             m.d.sync += [self.weight_row.eq(following), first.eq(following)]

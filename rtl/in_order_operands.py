@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
 
 
 def pieces(config: EngineConfig) -> int:
@@ -37,7 +37,7 @@ class InOrderOperands(wiring.Component):
                 "piece": In(fine_bits(config)),
                 "sequential": In(1),
                 "zero_point": In(8),
-                "tap": In(range(config.taps)),
+                "tap": In(range(SEQUENTIAL_TAPS)),
                 "lane_bytes": Out(config.lanes * 8),
                 "x": Out(data.ArrayLayout(lane_taps, 1)),
             }

@@ -1,8 +1,8 @@
 """The kernel positions of one output step of a DENSE or SEQUENTIAL command, one after the other."""
 
-from amaranth.hdl import Mux, Signal, signed
+from amaranth.hdl import Signal, signed
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
 from rtl.ring import next_offset
 
@@ -11,7 +11,7 @@ class KernelWalk:
     """(ky, kx, vector) of a DENSE step, the vector innermost; (ky, kx) of a SEQUENTIAL one.
 
     Signals of the current position: `kx`; `block`, `sub`: block offset and vector within the word; `tap`: its number
-    modulo the array's taps; `offset`, `row_valid`: slot offset of its input row, whether that lies in the image;
+    modulo SEQUENTIAL_TAPS; `offset`, `row_valid`: slot offset of its input row, whether that lies in the image;
     `fresh`, `last`: first, last of the step. Throughput: a position per cycle, without gaps between steps.
     """
 
@@ -19,7 +19,7 @@ class KernelWalk:
         self._config, self._command = config, command
         self.kx, self._ky, self._v, self.sub, self.block = Signal(16), Signal(16), Signal(16), Signal(2), Signal(16)
         self.offset, self._image_row = Signal(16), Signal(signed(18), name="image_row")
-        self.tap = Signal(4)
+        self.tap = Signal(range(SEQUENTIAL_TAPS))
         self.fresh = Signal(init=1)
         self.last = Signal()
         self._v_last = (command.mode == Mode.SEQUENTIAL) | (self._v + 1 == command.vectors)
@@ -42,12 +42,12 @@ class KernelWalk:
             m.d.sync += [self.offset.eq(plan.offset[0]), self._image_row.eq(plan.image_row)]
 
     def _next_vector(self, m) -> None:
-        last_tap, last_sub = self._config.taps - 1, WORD_BYTES // self._config.taps - 1
+        last_sub = WORD_BYTES // self._config.taps - 1
         m.d.sync += [
             self.fresh.eq(0),
             self._v.eq(self._v + 1),
             self.sub.eq(self.sub + 1),
-            self.tap.eq(Mux(self.tap == last_tap, 0, self.tap + 1)),
+            self.tap.eq(self.tap + 1),
         ]
         with m.If(self.sub == last_sub):
             m.d.sync += [self.sub.eq(0), self.block.eq(self.block + self._command.input_block_stride)]

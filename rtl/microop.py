@@ -3,7 +3,7 @@
 from amaranth.hdl import Const
 from amaranth.lib import data
 
-from compiler.config import EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, EngineConfig
 
 CONTEXTS = 4  # commands whose results may be under way at once
 RIGHT = 3  # rows from here on are the right half of a double feed
@@ -42,7 +42,7 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
             "wide": 1,
             "late": 1,
             "pass_number": 4,
-            "tap": 4,
+            "tap": range(SEQUENTIAL_TAPS),
             "weight_row": 16,
             "parameter_row": 16,
             "result": result_tag(config),

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
 from rtl.bank import lane_bytes
 from rtl.microop import RIGHT, micro_op
@@ -173,7 +173,7 @@ class Operands(wiring.Component):
 
     def _sequentials(self) -> Iterator[Way]:
         """The lane's byte of row 0 for one tap after the other."""
-        for number in range(self._config.taps):
+        for number in range(SEQUENTIAL_TAPS):
             chosen = (self.at_feed.mode == Mode.SEQUENTIAL) & (self.at_feed.tap == number)
             yield Way(chosen, partial(self._only, number))
 

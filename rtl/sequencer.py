@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from compiler.config import EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, EngineConfig
 from compiler.encoding import Mode, Unit
 from rtl import command as cmd
 from rtl.kernel_walk import KernelWalk
@@ -188,7 +188,7 @@ class Sequencer(wiring.Component):
         """The weight row: advances through a group's rows for every step, and to the next group's at its first row."""
         c, issue = self._c, self.issue
         weight, group_start, group_end = Signal(16), Signal(16), Signal(16)
-        advance = Mux(c.mode == Mode.SEQUENTIAL, issue.tap == self._config.taps - 1, issue.compute)
+        advance = Mux(c.mode == Mode.SEQUENTIAL, issue.tap == SEQUENTIAL_TAPS - 1, issue.compute)
         following = weight + 1
         m.d.comb += issue.weight_row.eq(weight)
         with m.If(self._go & ~c.hold_weights):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compiler.config import WORD_BYTES, EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
 from compiler.layout import blocks_of
 from golden.errors import WesnpuError
@@ -17,10 +17,12 @@ def weight_rows(layer: ConvLayer, mode: Mode, grid: int, config: EngineConfig) -
     order = _in_tap_order(layer, mode, grid, taps)
     beyond = 0 if mode in (Mode.DENSE, Mode.GATHER) else BEYOND
     total = len(order)
-    rows = -(-order.shape[1] // taps)
-    flat = np.full((total, rows * taps), beyond, np.int8)
-    flat[:, : order.shape[1]] = order
-    return flat.reshape(total // lanes, lanes, rows, taps).transpose(0, 2, 1, 3).reshape(-1, lanes, taps)
+    used = SEQUENTIAL_TAPS if mode == Mode.SEQUENTIAL else taps
+    rows = -(-order.shape[1] // used)
+    packed = np.full((total, rows, taps), beyond, np.int8)
+    for number, weights in enumerate(order.T):
+        packed[:, number // used, number % used] = weights
+    return packed.reshape(total // lanes, lanes, rows, taps).transpose(0, 2, 1, 3).reshape(-1, lanes, taps)
 
 
 def _in_tap_order(layer: ConvLayer, mode: Mode, grid: int, taps: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from compiler.config import EngineConfig
+from compiler.config import SEQUENTIAL_TAPS, EngineConfig
 from compiler.encode import Command
 from compiler.encoding import Mode, Unit
 
@@ -70,7 +70,7 @@ def _group_rows(fields: dict[str, int], config: EngineConfig) -> int:
     taps = fields["kernel_height"] * fields["kernel_width"]
     return {
         Mode.DENSE: taps * fields["vectors"],
-        Mode.SEQUENTIAL: -(-taps // config.taps),
+        Mode.SEQUENTIAL: -(-taps // SEQUENTIAL_TAPS),
         Mode.WINDOW: fields["passes"],
         Mode.GATHER: fields["passes"],
     }[fields["mode"]]

@@ -28,7 +28,7 @@ LAYERS = {
         (5, 112, 112), {"depthwise": True, "kernel": (112, 112), "equal_weights": True}, SMALLEST | {"small", "medium"},
         set(),
     ),
-    "depthwise_112": ((3, 112, 112), {"depthwise": True, "kernel": (112, 112)}, SMALLEST | {"small", "medium"}, set()),
+    "depthwise_112": ((3, 112, 112), {"depthwise": True, "kernel": (112, 112)}, set(PRESETS), set()),
     "pooling_of_a_row": (
         (3, 1, 32767), {"depthwise": True, "kernel": (1, 32767), "equal_weights": True}, set(PRESETS), set(),
     ),
