@@ -11,8 +11,11 @@ MAP = "choices.map"
 FILES = {MAP: (Path(__file__).resolve().parent / "cells" / "choices_map.v").read_text()}
 #: What a choice of two, of four and of eight costs beside the others: hundredths of a look-up table.
 COSTS = "-mux4=220 -mux8=440"
+#: ps of a path's cells and wires above which mapping takes more look-up tables to shorten it: 80 MHz.
+DELAY = 12_500
 #: yosys, all of the synthesis of module {top}.
 SCRIPT = (
+    f"scratchpad -set abc9.D {DELAY}; "
     "synth_ecp5 -top {top} -run begin:map_ram; pmux2shiftx; synth_ecp5 -run map_ram:map_luts; "
     f"muxcover -nopartial {COSTS}; techmap -map {MAP}; opt_clean; synth_ecp5 -run map_luts:"
 )

@@ -9,7 +9,7 @@ from compiler.encoding import Unit
 from compiler.pipeline import RESULT_PLACES
 from rtl import command as cmd
 from rtl.array import ACC_BITS
-from rtl.delay import delayed
+from rtl.delay import delay_line, delayed
 from rtl.interfaces import LayerConstants
 from rtl.microop import CONTEXTS, further_pixels, result_tag
 from rtl.requantizer import RequantizerLane
@@ -180,7 +180,6 @@ class Results(wiring.Component):
         self._write(m, lanes, acc, layer, entry, final, phases)
 
     def _write(self, m, lanes, acc, layer, entry, final, phases) -> None:
-        config = self._config
         latency = lanes[0].latency
 
         def beside(value, name):
@@ -196,18 +195,18 @@ class Results(wiring.Component):
                 earlier = held
             return Cat(earlier, now)
 
-        valid = beside(final, "write_valid")
-        tag = data.View(entry.tag.shape(), beside(entry.tag.as_value(), "write_tag"))
-        in_range = tag.address + further_pixels(tag.pixel_valid) < config.scratchpad_words
+        tags = [
+            data.View(entry.tag.shape(), one)
+            for one in delay_line(m, entry.tag.as_value(), latency, name="write_tag")
+        ]
+        self._fate(m, delay_line(m, final, latency - 1, name="final"), tags)
+        tag = tags[-1]
         m.d.comb += [
             self.result.address.eq(tag.address),
             self.result.sub.eq(tag.sub),
             self.result.pixel_valid.eq(tag.pixel_valid),
             self.result.data.as_value().eq(collected([lane.output for lane in lanes], "output")),
-            self.result_valid.eq(valid & ~tag.partial & in_range),
-            self.overflow.eq(valid & ~tag.partial & ~in_range),
             self.overflow_context.eq(tag.context),
-            self.finished.eq(valid & tag.command_last),
         ]
         if self._trace:
             m.d.comb += [
@@ -216,3 +215,14 @@ class Results(wiring.Component):
                 self.trace_shifted.as_value().eq(collected([lane.shifted for lane in lanes], "shifted")),
                 self.trace_product.as_value().eq(collected([lane.product for lane in lanes], "product")),
             ]
+
+    def _fate(self, m, final, tags) -> None:
+        """Whether a result is written, dropped or refused, worked out on its way through the lanes."""
+        inside, before = Signal(len(final) - 2, name="inside", reset_less=True), tags[-2]
+        last_word = tags[1].address + further_pixels(tags[1].pixel_valid)
+        m.d.sync += [
+            inside.eq(Cat(last_word < self._config.scratchpad_words, inside)),
+            self.result_valid.eq(final[-1] & ~before.partial & inside[-1]),
+            self.overflow.eq(final[-1] & ~before.partial & ~inside[-1]),
+            self.finished.eq(final[-1] & before.command_last),
+        ]

@@ -63,11 +63,13 @@ class Scratchpad(wiring.Component):
       bytes from byte group_sub * lanes on;
       residual, residual_part[i]: stream of ResidualRead, answered `read_latency` cycles after acceptance;
       store, store_word: stream of addresses, likewise, one word;
-      result, result_valid: results written at once; load: stream of LoadWrite. It waits while a result is written to
-      the same one of `config.write_sets` sets of banks: consecutive words of a parity lie in the sets in turn.
+      result, result_valid: results written; load: stream of LoadWrite. It waits while a result is written to the same
+      one of `config.write_sets` sets of banks: consecutive words of a parity lie in the sets in turn. What is written
+      in one cycle can be read `write_latency` cycles later.
     """
 
     read_latency = Bank.latency
+    write_latency = 2
 
     def __init__(self, config: EngineConfig):
         self._config = config
@@ -151,7 +153,7 @@ class Scratchpad(wiring.Component):
             granted[name].append(~conditions.any())
 
     def _write(self, m, parity: int, banks, granted) -> None:
-        """What is written to each bank of this parity; the banks of a set have one way in."""
+        """What is written to each bank of this parity, a cycle later; the banks of a set have one way in."""
         config, sets = self._config, self._config.write_sets
         valid, chosen = self._result_of(m, parity)
         load, result = self._one(self.load.payload.address), self._row_of(self.result.address, parity)
@@ -159,17 +161,19 @@ class Scratchpad(wiring.Component):
         loads = self.load.valid & self.load.ready & self._here(self.load.payload.address, parity)
         for one in range(sets):
             name = f"p{parity}_{one}"
-            written, word = Signal(name=f"result_{name}"), Signal(WORD_BITS, name=f"write_{name}")
-            m.d.comb += [
-                written.eq(valid & self._in_set(result, one)),
+            written, word = Signal(name=f"result_{name}"), Signal(WORD_BITS, name=f"write_{name}", reset_less=True)
+            index = Signal.like(banks[one].write_index, name=f"write_index_{name}", reset_less=True)
+            m.d.comb += written.eq(valid & self._in_set(result, one))
+            m.d.sync += [
                 word.eq(Mux(written, Cat(*[chosen] * (WORD_BYTES // config.lanes)), self.load.payload.data)),
+                index.eq(Mux(written, result[1], load[1])),
             ]
             for r in range(one, config.row_banks, sets):
                 parts = Mux(self._is(result, r), 1 << self.result.sub, 0)
+                write = Signal.like(banks[r].write, name=f"write_{parity}_{r}")
+                m.d.sync += write.eq(Mux(written, parts, Mux(loads & self._is(load, r), whole, 0)))
                 m.d.comb += [
-                    banks[r].write.eq(Mux(written, parts, Mux(loads & self._is(load, r), whole, 0))),
-                    banks[r].write_index.eq(Mux(written, result[1], load[1])),
-                    banks[r].write_data.eq(word),
+                    banks[r].write.eq(write), banks[r].write_index.eq(index), banks[r].write_data.eq(word),
                 ]
             waits = written & self._in_set(load, one) & self._here(self.load.payload.address, parity)
             granted["load"].append(~waits)
