@@ -15,7 +15,7 @@ from compiler.pipeline import pipeline
 WAIT_NAMES = {Unit.COMPUTE: "requantizer", Unit.STORE: "store", Unit.WEIGHTS: "weights", Unit.LOAD: "activations"}
 CONTEXTS = 4  # commands whose results may be under way at once
 STORE_PLACES = 32  # words between scratchpad and bus, and bursts without an answer
-STORE_PIPELINE = 4  # cycles from the last word of a burst to its first on the bus
+STORE_PIPELINE = 6  # cycles from the last word of a burst to its first on the bus
 NEVER = 1 << 62
 WRITE_WAY = 3  # cycles through AXI registers to the memory and back
 

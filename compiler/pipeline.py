@@ -6,13 +6,13 @@ from enum import IntEnum
 from compiler.config import EngineConfig
 
 ADDRESS = 2  # row addresses are presented to the scratchpad
-WORDS = 4  # scratchpad words arrive
-FEED = 5  # masked columns and vectors are registered
-OPERANDS = 6  # the window has shifted; operands are selected
-MULTIPLY = 7  # operands are registered
+WORDS = 5  # scratchpad words arrive
+FEED = 6  # masked columns and vectors are registered
+OPERANDS = 7  # the window has shifted; operands are selected
+MULTIPLY = 8  # operands are registered
 REQUANTIZER = 9  # cycles of a requantizer lane
 ENTRY = 2  # cycles from the accumulators through the result FIFO to the lanes
-RESULT_PLACES = 17  # results issued and not yet requantized; no less than the pipeline needs at full rate
+RESULT_PLACES = 20  # results issued and not yet requantized; no less than the pipeline needs at full rate
 
 
 class InOrder(IntEnum):

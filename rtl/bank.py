@@ -1,11 +1,16 @@
 """One bank of the scratchpad: a memory with one read and one write port; who reads is decided by fixed priority."""
 
+from functools import reduce
+from itertools import repeat
+from operator import or_
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import WORD_BYTES, EngineConfig
+from rtl.delay import delayed
 
 WORD_BITS = WORD_BYTES * 8
 SUB_BITS = 3  # lane group within a word
@@ -28,7 +33,7 @@ class Bank(wiring.Component):
     `write`: which of the word's groups of `lanes` bytes are written, from `write_data` at `write_index`.
     """
 
-    latency = 2
+    latency = 3
 
     def __init__(self, config: EngineConfig):
         self._lanes, self._depth = config.lanes, config.scratchpad_words // config.banks
@@ -59,20 +64,16 @@ class Bank(wiring.Component):
         return m
 
     def _read(self, m, port) -> None:
-        sub = Signal(SUB_BITS, reset_less=True)
-        word, part = Signal(WORD_BITS, reset_less=True), Signal(self._lanes * 8, reset_less=True)
-        m.d.sync += [
-            sub.eq(Mux(self.array.any(), self.array_sub, self.residual_sub)),
-            word.eq(port.data),
-            part.eq(lane_bytes(port.data, sub, self._lanes)),
-        ]
-        m.d.comb += [port.en.eq(1), self.read_data.eq(word), self.read_part.eq(part)]
+        index = Signal.like(port.addr, name="index", reset_less=True)
         with m.If(self.array.any()):
-            index = 0
-            for j, reads in enumerate(self.array):
-                index = index | Mux(reads, self.array_index[j], 0)
-            m.d.comb += port.addr.eq(index)
+            m.d.sync += index.eq(reduce(or_, map(Mux, self.array, self.array_index, repeat(0))))
         with m.Elif(self.residual):
-            m.d.comb += port.addr.eq(self.residual_index)
+            m.d.sync += index.eq(self.residual_index)
         with m.Else():
-            m.d.comb += port.addr.eq(self.store_index)
+            m.d.sync += index.eq(self.store_index)
+        sub = delayed(m, Mux(self.array.any(), self.array_sub, self.residual_sub), 2, name="sub", reset_less=True)
+        word, part = Signal(WORD_BITS, reset_less=True), Signal(self._lanes * 8, reset_less=True)
+        m.d.sync += [word.eq(port.data), part.eq(lane_bytes(port.data, sub, self._lanes))]
+        m.d.comb += [
+            port.addr.eq(index), port.en.eq(1), self.read_data.eq(word), self.read_part.eq(part),
+        ]

@@ -127,7 +127,7 @@ class Results(wiring.Component):
             self.residual.valid.eq(requests.r_rdy),
             requests.r_en.eq(accepted),
         ]
-        arrives = delayed(m, accepted, Scratchpad.read_latency, name="arrives")
+        arrives = delayed(m, accepted, Scratchpad.answer_latency, name="arrives")
         take = Signal()
         m.d.comb += [
             operands.w_data.eq(self.residual_part.as_value()),

@@ -61,7 +61,7 @@ class Scratchpad(wiring.Component):
       row_address[j], row_enable[j], group_sub: the array's read of `pixels` words from row_address[j] on, every cycle,
       no waiting; `read_latency` cycles later word[i]: row 0's word of pixel i; part[j][i]: of row j + 1 the `lanes`
       bytes from byte group_sub * lanes on;
-      residual, residual_part[i]: stream of ResidualRead, answered `read_latency` cycles after acceptance;
+      residual, residual_part[i]: stream of ResidualRead, answered `answer_latency` cycles after acceptance;
       store, store_word: stream of addresses, likewise, one word;
       result, result_valid: results written; load: stream of LoadWrite. It waits while a result is written to the same
       one of `config.write_sets` sets of banks: consecutive words of a parity lie in the sets in turn. What is written
@@ -69,6 +69,7 @@ class Scratchpad(wiring.Component):
     """
 
     read_latency = Bank.latency
+    answer_latency = read_latency + 1
     write_latency = 2
 
     def __init__(self, config: EngineConfig):
@@ -195,8 +196,8 @@ class Scratchpad(wiring.Component):
 
     def _read_out(self, m, words, parts) -> None:
         """The crossbars behind the banks: row 0 and STORE take words, the others the bytes of their lane group."""
-        m.d.comb += [
-            self.word.eq(Cat(self._chosen(m, self.row_address[0], words, "row0"))),
+        m.d.comb += self.word.eq(Cat(self._chosen(m, self.row_address[0], words, "row0")))
+        m.d.sync += [
             self.residual_part.eq(Cat(self._chosen(m, self.residual.payload.address, parts, "residual"))),
             self.store_word.eq(self._chosen(m, self.store.payload, words, "store")[0]),
         ]

@@ -92,7 +92,7 @@ class Store(wiring.Component):
         open_bursts = Signal(range(OUTSTANDING + 1))
         self._read(m, walk, address, (used < BUFFER_BEATS), (open_bursts < OUTSTANDING))
         burst_last = (address[4:8] == 15) | walk.last_in_row
-        stage = delayed(m, self._stage(m, walk, address, burst_last), Scratchpad.read_latency, name="stage")
+        stage = delayed(m, self._stage(m, walk, address, burst_last), Scratchpad.answer_latency, name="stage")
         burst_complete = stage.valid & stage.last
         self._buffer(m, stage, burst_complete, beats, requests, tags)
         started = walk.step & burst_last

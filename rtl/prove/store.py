@@ -13,7 +13,7 @@ from rtl.prove.streams import StreamHarness, holds, stays
 from rtl.scratchpad import Scratchpad
 from rtl.store import BUFFER_BEATS, OUTSTANDING
 
-LATENCY = Scratchpad.read_latency
+LATENCY = Scratchpad.answer_latency
 
 
 class StoreHarness(StreamHarness):
