@@ -10,6 +10,7 @@ WORDS = 5  # scratchpad words arrive
 FEED = 6  # masked columns and vectors are registered
 OPERANDS = 7  # the window has shifted; operands are selected
 MULTIPLY = 8  # operands are registered
+PRODUCT = 2  # cycles from operands to their products
 REQUANTIZER = 9  # cycles of a requantizer lane
 ENTRY = 2  # cycles from the accumulators through the result FIFO to the lanes
 RESULT_PLACES = 20  # results issued and not yet requantized; no less than the pipeline needs at full rate
@@ -47,6 +48,6 @@ def pipeline(config: EngineConfig) -> Pipeline:
     Packed products are taken apart in one cycle more.
     """
     levels = (config.taps - 1).bit_length()
-    summed = MULTIPLY + 1 + levels + int(config.multiplier == "packed18")
+    summed = MULTIPLY + PRODUCT + levels + int(config.multiplier == "packed18")
     entered = summed + 1 + ENTRY
     return Pipeline(sum=summed, result=summed + 1, entered=entered, written=entered + REQUANTIZER)

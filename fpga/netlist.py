@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga import choices, dual
+from fpga import dual, ecp5, registers_inside
 from fpga.area import Area, area
 from fpga.cache import kept
 from fpga.device import Device
@@ -12,10 +12,11 @@ from fpga.tools import run_tool, tool_version
 
 NETLIST = "netlist.json"
 SCRIPTS = {
-    "ecp5": choices.SCRIPT,
+    "ecp5": ecp5.SCRIPT,
     "ice40": f"{dual.BEFORE}; synth_ice40 -dsp -spram -top {{top}}; {dual.AFTER}",
 }
-FILES = {"ecp5": choices.FILES, "ice40": dual.FILES}
+FILES = {"ecp5": ecp5.FILES, "ice40": dual.FILES}
+_REGISTERS_INSIDE = Path(registers_inside.__file__).read_text()
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ def synthesize(verilog: str, top: str, device: Device) -> Netlist:
         for name, text in {"design.v": verilog, **files}.items():
             (folder / name).write_text(text)
         run_tool("yosys", ["-p", script], folder)
+        if device.family == "ecp5":
+            netlist = json.loads((folder / NETLIST).read_text())
+            (folder / NETLIST).write_text(json.dumps(registers_inside.with_registers_inside(netlist, top)))
 
-    folder = kept(make, verilog, script, *files.values(), tool_version("yosys"))
+    folder = kept(make, verilog, script, *files.values(), _REGISTERS_INSIDE, tool_version("yosys"))
     return Netlist(folder, top, area(json.loads((folder / NETLIST).read_text()), top))

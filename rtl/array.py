@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
+from compiler.pipeline import PRODUCT
 from rtl.delay import delayed
 from rtl.dual import DualProducts
 from rtl.packed import OFFSET, PLACE, PackedProducts
@@ -17,9 +18,10 @@ class MacArray(wiring.Component):
     """acc = (bias if first else acc) + sum over taps of x * w, for every pixel and lane.
 
     Members: `x[pixel][lane][tap]`, `w[lane][tap]`: INT8 operands; `dot_latency` cycles later `accumulate`, `first` and
-    `bias[lane]`; one cycle later `acc[pixel][lane]` holds the sum. config.multiplier says how products are made. They
-    are registered, then added in pairs, a register behind every level of adders; an engine without queues, which is
-    made for few cells, has one register behind all of that. No flow control: the caller issues only what it can take.
+    `bias[lane]`; one cycle later `acc[pixel][lane]` holds the sum. config.multiplier says how products are made. There
+    is a register before and behind each, which can be those inside a multiplier of the device; then they are added in
+    pairs, a register behind every level of adders. An engine without queues, which is made for few cells, has one
+    register behind all of that. No flow control: the caller issues only what it can take.
     """
 
     def __init__(self, config: EngineConfig):
@@ -41,7 +43,7 @@ class MacArray(wiring.Component):
         """Cycles from operands to dot products: products, log2(taps) levels of adders, with packing the parting."""
         if self._config.in_order:
             return 1
-        return 1 + (self._config.taps - 1).bit_length() + int(self._config.multiplier == "packed18")
+        return PRODUCT + (self._config.taps - 1).bit_length() + int(self._config.multiplier == "packed18")
 
     @property
     def latency(self) -> int:
@@ -50,6 +52,7 @@ class MacArray(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        self._hold_operands(m)
         dots = self._packed_dots if self._config.multiplier == "packed18" else self._plain_dots
         for lane in range(self._config.lanes):
             for pixel, dot in enumerate(dots(m, lane)):
@@ -57,6 +60,18 @@ class MacArray(wiring.Component):
                 with m.If(self.accumulate):
                     m.d.sync += acc.eq(Mux(self.first, self.bias[lane], acc) + dot)
         return m
+
+    def _hold_operands(self, m) -> None:
+        """A register for each operand, a weight's for every pixel that it is used for; none without queues."""
+        config = self._config
+        self._x, self._w = self.x, [self.w] * config.pixels
+        if config.in_order:
+            return
+        self._x, self._w = Signal.like(self.x, name="held_x", reset_less=True), []
+        m.d.sync += self._x.as_value().eq(self.x.as_value())
+        for pixel in range(config.pixels):
+            self._w.append(Signal.like(self.w, name=f"held_w_{pixel}", reset_less=True))
+            m.d.sync += self._w[pixel].as_value().eq(self.w.as_value())
 
     def _plain_dots(self, m, lane: int) -> list:
         """The dot products of a lane, one multiplier a product, without queues maybe one for two."""
@@ -68,10 +83,10 @@ class MacArray(wiring.Component):
                 product = Signal(signed(PRODUCT_BITS), name=f"product_{name}_{t}", reset_less=True)
                 domain = m.d.comb if config.in_order else m.d.sync
                 if config.multiplier != "dual8":
-                    domain += product.eq(self.x[pixel][lane][t].as_signed() * self.w[lane][t].as_signed())
+                    domain += product.eq(self._x[pixel][lane][t].as_signed() * self._w[pixel][lane][t].as_signed())
                 products.append(product)
             if config.multiplier == "dual8":
-                self._dual(m, products, self.x[pixel][lane], self.w[lane], name)
+                self._dual(m, products, self._x[pixel][lane], self._w[pixel][lane], name)
             if config.in_order:
                 dot_bits = PRODUCT_BITS + (config.taps - 1).bit_length()
                 dot = Signal(signed(dot_bits), name=f"dot_{name}", reset_less=True)
@@ -93,7 +108,7 @@ class MacArray(wiring.Component):
     def _packed_dots(self, m, lane: int) -> list:
         """The dot products of a lane, one multiplier for the products of two pixels (rtl.packed)."""
         config, dots = self._config, []
-        weights = [self.w[lane][t].as_signed() for t in range(config.taps)]
+        weights = [self._w[0][lane][t].as_signed() for t in range(config.taps)]
         weight_sum = delayed(m, added_in_pairs(m, weights, name=f"weights_{lane}"), 1, name=f"weight_sum_{lane}")
         for pixel in range(0, config.pixels, 2):
             name = f"{pixel}_{lane}"
@@ -101,8 +116,8 @@ class MacArray(wiring.Component):
             for t, part in enumerate(parts):
                 m.submodules[f"products_{name}_{t}"] = part
                 m.d.comb += [
-                    part.x0.eq(self.x[pixel][lane][t]),
-                    part.x1.eq(self.x[pixel + 1][lane][t]),
+                    part.x0.eq(self._x[pixel][lane][t]),
+                    part.x1.eq(self._x[pixel + 1][lane][t]),
                     part.w.eq(weights[t]),
                 ]
             carry, above, below = (

@@ -21,8 +21,8 @@ module wesnpu (
     output [17:0] both_a,
     output [17:0] both_b,
     output signed [35:0] product_ss,
-    output signed [35:0] product_su,
-    output [35:0] product_uu,
+    output reg signed [35:0] product_su,
+    output reg [35:0] product_uu,
     output [111:0] fabric
 );
     two_ports #(.WIDTH(36), .BITS(9), .ENABLES(4)) m36 (.*, .read(read_36));
@@ -40,10 +40,13 @@ module wesnpu (
     wide_functions functions (.of(data[9:0]), .is(fabric[87:82]));
     flip_flops registers (.*, .to(data[23:0]), .q(fabric[111:88]));
     reg signed [17:0] a, b;
-    always @(posedge clk) {a, b} <= data;
+    // Registers before, before and behind, behind: those inside the multiplier (fpga/registers_inside.py).
+    always @(posedge clk) begin
+        {a, b} <= data;
+        product_su <= a * $signed({1'b0, b[16:0]});
+        product_uu <= data[35:18] * data[17:0];
+    end
     assign product_ss = a * b;
-    assign product_su = a * $signed({1'b0, b[16:0]});
-    assign product_uu = data[35:18] * data[17:0];
 endmodule
 
 // One port writes with byte enables, the other reads at its own address.
