@@ -33,6 +33,8 @@ BUGS = {
     "read enable": {"wire chosen_b = CEB & ": "wire chosen_b = "},
     "reset": {"if (RSTB) out_b <= 0;": "if (1'b0) out_b <= 0;"},
     "sign": {"a = {SIGNEDA & A17,": "a = {A17,"},
+    "register before a product": {"made = used_a * used_b": "made = a * used_b"},
+    "register behind a product": {"= product[35:0];": "= made[35:0];"},
     "address of distributed memory": {"assign DO = mem[RAD];": "assign DO = mem[RAD ^ 8];"},
     "carry out": {"(~LUT4_1 & gated_lut2_1) | (LUT4_1 & cout_0)": "(~LUT4_1 & gated_lut2_1) | cout_0"},
     "multiplexer of tables": {"assign Z = C0 ? ALUT : BLUT;": "assign Z = C0 ? BLUT : ALUT;"},
