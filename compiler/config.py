@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 WORD_BYTES = 16  # one scratchpad word: 16 channels of one pixel, for every configuration
 SEQUENTIAL_TAPS = 4  # taps of each weight row that a SEQUENTIAL command uses
 WINDOW_BANKS = 8  # per column parity, so that the rows of a window can lie in different banks
+_MADE_OF = ("multiplier", "queue_memory")  # fields that do not change what an engine does
 
 
 def _is_power_of_two(value: int) -> bool:
@@ -33,6 +34,8 @@ class EngineConfig:
     without_timeout: 1: no time-out, a program waits for the memory for ever; only without queues.
     multiplier: "plain", one for each product; "packed18": one of 18 x 18 bits for the products of two pixels; "dual8":
     an SB_MAC16 of iCE40 UltraPlus for two products, only without queues.
+    queue_memory: where the queues between program, memory and units lie: "distributed", in look-up tables (deep ones as
+    synthesis likes), or "block", in block RAM.
     """
 
     name: str
@@ -52,11 +55,12 @@ class EngineConfig:
     counters: int = 1
     without_timeout: int = 0
     multiplier: str = "plain"
+    queue_memory: str = "distributed"
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9_ .-]+", self.name):
             raise ValueError(f"EngineConfig.name = {self.name!r} must be of letters, digits, spaces and _ . -")
-        for name in (field.name for field in fields(self) if field.name not in ("name", "multiplier")):
+        for name in (field.name for field in fields(self) if field.name not in ("name", *_MADE_OF)):
             if type(getattr(self, name)) is not int:
                 raise ValueError(f"EngineConfig.{name} = {getattr(self, name)!r} must be an integer")
         legal: dict[str, tuple[int | str, ...]] = {
@@ -70,6 +74,7 @@ class EngineConfig:
             "address_bits": tuple(range(16, 33)) if self.in_order else (32,),
             "counters": (0, 1),
             "without_timeout": (0, 1) if self.in_order else (0,),
+            "queue_memory": ("distributed", "block"),
             "multiplier": ("plain", *(["packed18"] if self.pixels > 1 else []), *(["dual8"] if self.in_order else [])),
         }
         for name, allowed in legal.items():
@@ -173,8 +178,8 @@ class EngineConfig:
         return self.pixels * (1 - (1 - self.window_kernel) // self.pixels)
 
     def executes(self) -> dict[str, int | str]:
-        """All that decides which programs the engine executes and how it answers; not its name and multipliers."""
-        return {name: value for name, value in self.to_json().items() if name not in ("name", "multiplier")}
+        """What decides which programs the engine executes and how it answers; not its name and what it is made of."""
+        return {name: value for name, value in self.to_json().items() if name not in ("name", *_MADE_OF)}
 
     def to_json(self) -> dict[str, int | str]:
         """All fields as a JSON-able dictionary, for content hashes and reports."""
@@ -225,6 +230,7 @@ PRESETS: dict[str, EngineConfig] = {
             scratchpad_words=_kib(128),
             weight_rows=512,
             parameter_rows=256,
+            queue_memory="block",
         ),
         EngineConfig(
             name="large",
@@ -235,6 +241,7 @@ PRESETS: dict[str, EngineConfig] = {
             scratchpad_words=_kib(256),
             weight_rows=2048,
             parameter_rows=512,
+            queue_memory="block",
         ),
         EngineConfig(
             name="micro",

@@ -9,6 +9,8 @@ from compiler.encode import Command
 from compiler.encoding import Unit, length_units
 
 UNITS = (Unit.LOAD, Unit.WEIGHTS, Unit.COMPUTE, Unit.STORE)
+QUEUE_DELAY = 2  # cycles from the entry of a queue to its exit (rtl/queue.py)
+CHECKED = 2  # cycles from the last unit of a command leaving its queue to the command being offered
 WAITS = tuple(f"wait_{unit.name.lower()}" for unit in UNITS)
 
 
@@ -32,10 +34,10 @@ class Clock:
 
 
 class Finished:
-    """How many commands each unit has finished, as the others see it."""
+    """How many commands each unit has finished, as the others see it: `seen` cycles after it happened."""
 
-    def __init__(self, clock: Clock):
-        self._clock = clock
+    def __init__(self, clock: Clock, *, seen: int = 1):
+        self._clock, self._seen = clock, seen
         self.counts = [0] * len(UNITS)
         self._watchers: list[Callable[[], object]] = []
 
@@ -44,8 +46,8 @@ class Finished:
         self._watchers.append(look)
 
     def pulse(self, unit: Unit, cycle: int) -> None:
-        """`unit` finishes a command in that cycle; the count grows in the next."""
-        self._clock.at(cycle + 1, lambda: self._grow(unit))
+        """`unit` finishes a command in that cycle; the others see it `seen` cycles later."""
+        self._clock.at(cycle + self._seen, lambda: self._grow(unit))
 
     def missing(self, command: Command) -> Unit | None:
         """A unit that this command still waits for, the one that rtl.interfaces.Cause names first."""
@@ -87,7 +89,7 @@ class Queue:
     def push(self) -> None:
         """A unit arrives in this cycle."""
         self._level += 1
-        self._visible.append(self._clock.now + 1)
+        self._visible.append(self._clock.now + QUEUE_DELAY)
         self._assemble()
 
     def consume(self, cycle: int) -> None:
@@ -103,7 +105,7 @@ class Queue:
             self._missing -= 1
             self._clock.at(popped + 1, self._popped)
             if not self._missing:
-                self._clock.at(popped + 1, self._complete)
+                self._clock.at(popped + CHECKED, self._complete)
 
     def _popped(self) -> None:
         self._level -= 1

@@ -23,6 +23,7 @@ from compiler.program import CompiledNetwork
 from compiler.traffic import Traffic
 from golden.network import ConvLayer
 
+WAITS_SEEN = 2  # cycles from the end of a command to the commands that wait for it (rtl/access.py)
 ENDING = 4  # cycles from END being met to the interrupt
 IN_ORDER_ENDING = 2  # the same, of an engine without queues
 RESIDUAL_WAITS = 1.8  # most that was seen: cycles of a layer in simulation for each one told, where `at_least`
@@ -98,7 +99,7 @@ class _Played:
 def _overlapped(compiled: CompiledNetwork, program: list[Command], memory: Memory) -> _Played:
     """On an engine with queues."""
     config, clock = compiled.config, Clock()
-    finished = Finished(clock)
+    finished = Finished(clock, seen=WAITS_SEEN)
     queues = {
         unit: Queue(clock, unit, [one for one in program if one.unit == unit], config.queue_units) for unit in UNITS
     }

@@ -26,7 +26,8 @@ DESIGNS = {
         "reg signed [7:0] e; always @(posedge clk) e <= a; assign y = e * b; assign z = e * c;", [{"A"}, {"A"}], 0,
     ),
     "operand that other logic reads": (
-        "reg signed [7:0] e; always @(posedge clk) e <= a; assign y = e * b; assign z = (e * c) ^ e;", [set(), set()], 8,
+        "reg signed [7:0] e; always @(posedge clk) e <= a; assign y = e * b; assign z = (e * c) ^ e;",
+        [set(), set()], 8,
     ),
     "product that other logic reads": (
         "wire signed [15:0] p = a * b; reg signed [15:0] e; always @(posedge clk) e <= p; assign y = e ^ p; "

@@ -1,5 +1,7 @@
 """The access side of the engine: program, queues, LOAD, WEIGHTS, STORE: all between memory and COMPUTE."""
 
+from types import SimpleNamespace
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -25,7 +27,7 @@ def access_members(config: EngineConfig) -> dict:
     `compute_finished`: pulse; `compute_illegal`, `compute_overflow` with `overflow_number`: errors of COMPUTE; `load`,
     `store`, `store_word`: the scratchpad; `data` with `weight_*`, `parameter_*`: writes of the weight memories;
     `idle`: the memory owes nothing; `ended`: the program is over; `failed`, `error`, `error_number`: the first error of
-    a cycle.
+    the cycle before.
     """
     return {
         "run": In(1),
@@ -69,11 +71,12 @@ class Access(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fetch = fetch = Fetch()
-        m.submodules.arbiter = arbiter = ReadArbiter()
-        m.submodules.load = load = Load(scratchpad_words=self._config.scratchpad_words)
+        sizes = {"scratchpad_words": self._config.scratchpad_words, "queue_memory": self._config.queue_memory}
+        m.submodules.fetch = fetch = Fetch(queue_memory=self._config.queue_memory)
+        m.submodules.arbiter = arbiter = ReadArbiter(queue_memory=self._config.queue_memory)
+        m.submodules.load = load = Load(**sizes)
         m.submodules.weights = weights = Weights(self._config)
-        m.submodules.store = store = Store(scratchpad_words=self._config.scratchpad_words)
+        m.submodules.store = store = Store(**sizes)
         self._queues(m, fetch, load, weights, store)
         self._connect_memories(m, load, weights, store)
         self._connect_bus(m, fetch, arbiter, load, weights, store)
@@ -94,10 +97,11 @@ class Access(wiring.Component):
         units = {Unit.LOAD: load, Unit.WEIGHTS: weights, Unit.COMPUTE: self, Unit.STORE: store}
         for unit, component in units.items():
             name = unit.name.lower()
-            queue = cmd.CommandQueue(unit=unit, depth=max(self._config.queue_units, length_units(unit)))
+            depth = max(self._config.queue_units, length_units(unit))
+            queue = cmd.CommandQueue(unit=unit, depth=depth, memory=self._config.queue_memory)
             m.submodules[f"queue_{name}"] = queue
             wiring.connect(m, getattr(fetch, f"queue_{name}"), queue.i)
-            met = cmd.waits_met(cmd.fields(unit, queue.command), finished)
+            met = self._waits_met(m, unit, cmd.waits_met(cmd.fields(unit, queue.command), finished))
             pulse = self.compute_finished if unit == Unit.COMPUTE else component.finished
             m.d.sync += finished[unit].eq(finished[unit] + pulse)
             m.d.comb += [
@@ -111,9 +115,17 @@ class Access(wiring.Component):
             if unit == Unit.COMPUTE:
                 self._blocked_cause(m, met)
 
+    @staticmethod
+    def _waits_met(m, unit: Unit, met: SimpleNamespace) -> SimpleNamespace:
+        """The conditions a cycle later: of a command that is valid they are its own, and what is met remains so."""
+        held = {name: Signal(name=f"met_{name}_by_{unit.name.lower()}") for name in vars(met)}
+        m.d.sync += [held[name].eq(value) for name, value in vars(met).items()]
+        return SimpleNamespace(**held)
+
     def _blocked_cause(self, m, met) -> None:
         """Why a COMPUTE command waits, by the priority of rtl.interfaces.Cause."""
-        reading = self.memory.read_data.valid & self.memory.read_data.ready
+        reading = Signal()
+        m.d.sync += reading.eq(self.memory.read_data.valid & self.memory.read_data.ready)
         with m.If(~met.compute):
             m.d.comb += self.blocked_cause.eq(Cause.REQUANTIZER)
         with m.Elif(~met.store):
@@ -130,7 +142,7 @@ class Access(wiring.Component):
         wiring.connect(m, store.read, wiring.flipped(self.store))
         m.d.comb += [
             store.word.eq(self.store_word),
-            self.data.eq(weights.beat.payload),
+            self.data.eq(weights.data),
             self.weight_unit.eq(weights.weight_unit),
             self.weight_enable.eq(weights.weight_enable),
             self.parameter_row.eq(weights.parameter_row),
@@ -161,7 +173,7 @@ class Access(wiring.Component):
         wiring.connect(m, wiring.flipped(memory.write_response), store.write_response)
 
     def _first_error(self, m, fetch, arbiter, load, weights, store) -> None:
-        """Of the errors of this cycle the first in this list."""
+        """Of the errors of the cycle before the first in this list."""
         sources = (
             (arbiter.bus_error, Error.READ_BUS, arbiter.bus_error_number),
             (store.bus_error, Error.WRITE_BUS, store.bus_error_number),
@@ -178,7 +190,7 @@ class Access(wiring.Component):
             (self.compute_overflow, Error.SCRATCHPAD, self.overflow_number),
             (fetch.unknown_unit, Error.UNIT, fetch.error_number),
         )
-        m.d.comb += self.failed.eq(Cat(*[source[0] for source in sources]).any())
+        m.d.sync += self.failed.eq(Cat(*[source[0] for source in sources]).any())
         for happened, error, command in reversed(sources):
             with m.If(happened):
-                m.d.comb += [self.error.eq(error), self.error_number.eq(command)]
+                m.d.sync += [self.error.eq(error), self.error_number.eq(command)]

@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 
 from amaranth.hdl import Cat, Module, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
 from compiler.encoding import ADDRESSES, FIELDS, Field, Unit, length_units, used_range
 from rtl.interfaces import BEAT_BITS
+from rtl.queue import Queue
 
 NUMBER_BITS = 16  # commands are numbered from 0 in program order; the number is reported with an error
 
@@ -64,7 +65,8 @@ def waits_met(command: SimpleNamespace, finished) -> SimpleNamespace:
 def members(unit: Unit) -> dict:
     """How every unit takes its commands.
 
-    `command`: all words; `command_valid`; `command_ready`: the command is consumed; `may_start`: its waits are met.
+    `command`: all words, the same from the cycle before `command_valid` until it is consumed; `command_valid`;
+    `command_ready`: the command is consumed; `may_start`: its waits are met.
     """
     return {
         "command": In(length_units(unit) * BEAT_BITS),
@@ -77,11 +79,13 @@ def members(unit: Unit) -> dict:
 class CommandQueue(wiring.Component):
     """Buffers `depth` units and assembles them into whole commands of one unit.
 
-    Members: `i` stream of CommandUnit; `command` (all words), `number`, `valid`; `ready` consumes the command.
-    Latency: length_units(unit) + 1 cycles from the first unit; a new command every length_units(unit) + 1 cycles.
+    Members: `i` stream of CommandUnit; `command` (all words), `number`, `valid`; `ready` consumes the command. The
+    words are whole a cycle before `valid`, so what is registered of them belongs to this command.
+    Latency: length_units(unit) + 3 cycles from the first unit; a new command every length_units(unit) + 2 cycles.
     """
 
-    def __init__(self, *, unit: Unit, depth: int):
+    def __init__(self, *, unit: Unit, depth: int, memory: str = "distributed"):
+        self._memory = memory
         self._units = length_units(unit)
         self._depth = depth
         super().__init__(
@@ -96,20 +100,22 @@ class CommandQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.buffer = buffer = fifo.SyncFIFO(width=BEAT_BITS + NUMBER_BITS, depth=self._depth)
+        m.submodules.buffer = buffer = Queue(
+            width=BEAT_BITS + NUMBER_BITS, depth=self._depth, memory=self._memory
+        )
         m.d.comb += [
             buffer.w_data.eq(self.i.payload.as_value()),
             buffer.w_en.eq(self.i.valid),
             self.i.ready.eq(buffer.w_rdy),
         ]
         missing = Signal(range(self._units + 1), init=self._units)
-        m.d.comb += self.valid.eq(missing == 0)
         unit = CommandUnit(buffer.r_data)
-        with m.If(self.valid):
-            with m.If(self.ready):
-                m.d.sync += missing.eq(self._units)
+        m.d.comb += buffer.r_en.eq(missing != 0)
+        with m.If(self.valid & self.ready):
+            m.d.sync += [self.valid.eq(0), missing.eq(self._units)]
+        with m.Elif(missing == 0):
+            m.d.sync += self.valid.eq(1)
         with m.Elif(buffer.r_rdy):
-            m.d.comb += buffer.r_en.eq(1)
             m.d.sync += [
                 self.command.eq(Cat(self.command[BEAT_BITS:], unit.data)),
                 self.number.eq(unit.number),

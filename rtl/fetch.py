@@ -1,16 +1,24 @@
 """The program fetcher: reads commands ahead, checks their unit, hands each to its unit's queue, stops at END."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
-from amaranth.lib import fifo, stream, wiring
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.encoding import HEADER, Unit, length_units
 from rtl.command import NUMBER_BITS, CommandUnit
 from rtl.interfaces import BEAT_BITS, BURST_BEATS
+from rtl.queue import Queue
 from rtl.transfer import BurstRequest
 
 BUFFER_UNITS = 4 * BURST_BEATS
 EXECUTING_UNITS = (Unit.LOAD, Unit.WEIGHTS, Unit.COMPUTE, Unit.STORE)
+LENGTHS = tuple(length_units(unit) for unit in EXECUTING_UNITS)
+
+#: What is known of the unit whose turn it is. target: the queue that takes it, one bit each, none of a unit that was
+#: read with an error; header, last: the first, the last of its command; end, unknown: END, a unit there is none of.
+Decoded = data.StructLayout(
+    {"target": len(EXECUTING_UNITS), "header": 1, "last": 1, "end": 1, "unknown": 1, "failed": 1}
+)
 
 
 class Fetch(wiring.Component):
@@ -22,10 +30,11 @@ class Fetch(wiring.Component):
     `finished_load` .. `finished_store`: commands that each unit has finished; `ended`: END was reached and its waits
     and all units are done; errors `unknown_unit`, `ran_out`, `bus_error` with `error_number`. A unit that was read with
     an error (`beat_error`) is one only when it is its turn: what was read beyond END does not matter, and the number is
-    that of the command it belongs to. Throughput: one 16-byte unit per cycle.
+    that of the command it belongs to. Latency: 4 cycles from beat to queue; throughput: one 16-byte unit per cycle.
     """
 
-    def __init__(self):
+    def __init__(self, *, queue_memory: str = "distributed"):
+        self._queue_memory = queue_memory
         members = {
             "run": In(1),
             "first": In(33),
@@ -45,91 +54,131 @@ class Fetch(wiring.Component):
         }
         for unit in EXECUTING_UNITS:
             members[f"queue_{unit.name.lower()}"] = Out(stream.Signature(CommandUnit))
+        self._dispatched = [Signal(16, name=f"dispatched_{unit.name.lower()}") for unit in EXECUTING_UNITS]
         super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=BEAT_BITS + 1, depth=BUFFER_UNITS)
+        m.submodules.buffer = buffer = Queue(width=BEAT_BITS + 1, depth=BUFFER_UNITS, memory=self._queue_memory)
         m.d.comb += [
             buffer.w_data.eq(Cat(self.beat.payload, self.beat_error)),
             buffer.w_en.eq(self.beat.valid),
             self.beat.ready.eq(1),
         ]
-        starved = self._request_ahead(m, buffer)
-        self._dispatch(m, buffer, starved)
+        passed = Signal()
+        running = Signal()
+        m.d.sync += running.eq(self.run)
+        self._request_ahead(m, running, passed)
+        unit, valid = self._decode(m, buffer, running, passed)
+        self._dispatch(m, unit, running & valid, passed)
         return m
 
-    def _request_ahead(self, m, buffer):
-        """Requests as long as a whole burst fits the buffer and the region has more.
-
-        Returns: nothing more will come.
-        """
+    def _request_ahead(self, m, running, passed) -> None:
+        """Requests as long as a whole burst fits the buffer and the region has more; `ran_out`: nothing more comes."""
         address = Signal(33)
+        left = Signal(signed(30))  # units from there to the end of the region
+        length = Signal(4)  # of the burst asked for, less one
         started = Signal()
-        promised = Signal(range(BUFFER_UNITS + 1))  # units requested or buffered
+        asking = Signal()
+        gone = Signal()
+        starved = Signal()
+        promised = Signal(range(BUFFER_UNITS + 1))  # units requested or not yet `gone`
         to_boundary = Signal(range(BURST_BEATS + 1))
         beats = Signal(range(BURST_BEATS + 1))
-        left = (self.limit - address)[4:33]
         m.d.comb += [
             to_boundary.eq(BURST_BEATS - address[4:8]),
             beats.eq(Mux(left < to_boundary, left, to_boundary)),
             self.request.payload.address.eq(address),
-            self.request.payload.length.eq(beats - 1),
+            self.request.payload.length.eq(length),
             self.request.payload.number.eq(self.error_number),
-            self.request.payload.inside.eq(left != 0),  # `beats` go no further
-            self.request.valid.eq(
-                self.run & started & (address < self.limit) & (promised <= BUFFER_UNITS - BURST_BEATS)
-            ),
+            self.request.payload.inside.eq(1),  # `beats` go no further
+            self.request.valid.eq(asking),
+            self.ran_out.eq(running & starved),
         ]
-        requested = self.request.valid & self.request.ready
-        m.d.sync += promised.eq(promised + Mux(requested, beats, 0) - buffer.r_en)
-        with m.If(self.run & ~started):
-            m.d.sync += [address.eq(self.first), started.eq(1)]
+        requested = asking & self.request.ready
+        m.d.sync += [
+            gone.eq(passed),
+            promised.eq(promised + Mux(requested, length + 1, 0) - gone),
+            starved.eq(started & (left <= 0) & (promised == 0)),
+        ]
+        with m.If(running & ~started):
+            m.d.sync += [address.eq(self.first), left.eq((self.limit - self.first) >> 4), started.eq(1)]
         with m.Elif(requested):
-            m.d.sync += address.eq(address + (beats << 4))
-        return started & (address >= self.limit) & (promised == 0)
+            m.d.sync += [address.eq(address + ((length + 1) << 4)), left.eq(left - (length + 1)), asking.eq(0)]
+        with m.Elif(running & started & ~asking):
+            m.d.sync += [length.eq(beats - 1), asking.eq((left > 0) & (promised <= BUFFER_UNITS - BURST_BEATS))]
 
-    def _dispatch(self, m, buffer, starved) -> None:
-        header = {field.name: buffer.r_data[field.word * 32 + field.low :][: field.width] for field in HEADER}
+    def _decode(self, m, buffer, running, passed):
+        """(what is known of the unit whose turn it is, whether there is one): of two registers behind the buffer.
+
+        The first takes what the memory reads; the unit is decoded on its way into the second.
+        """
+        following = Signal(BEAT_BITS + 1)
+        follows = Signal()
+        beat = Signal(BEAT_BITS)
+        unit = Signal(Decoded)
+        valid = Signal()
+        remaining = Signal(4)  # units of the command still to decode; 0: the next one is a header
+        moves = Signal()
+        m.d.comb += [moves.eq(follows & (~valid | passed)), buffer.r_en.eq(~follows | moves)]
+        with m.If(buffer.r_en):
+            m.d.sync += [following.eq(buffer.r_data), follows.eq(buffer.r_rdy)]
+        name = next(field for field in HEADER if field.name == "unit")
+        code, failed = following[name.word * 32 + name.low :][: name.width], following[BEAT_BITS]
+        header, after, target = Signal(), Signal(4), Signal(len(EXECUTING_UNITS))
+        m.d.comb += [
+            header.eq(remaining == 0),
+            after.eq(Mux(header, Array(length - 1 for length in LENGTHS)[code[:2]], remaining - 1)),
+            target.eq(Mux(header, Cat(code == unit for unit in EXECUTING_UNITS), unit.target)),
+        ]
+        with m.If(moves):
+            m.d.sync += [
+                beat.eq(following[:BEAT_BITS]),
+                valid.eq(1),
+                remaining.eq(after),
+                unit.target.eq(Mux(failed, 0, target)),
+                unit.header.eq(header),
+                unit.last.eq(after == 0),
+                unit.end.eq(header & ~failed & (code == Unit.END)),
+                unit.unknown.eq(header & ~failed & (code > Unit.END)),
+                unit.failed.eq(failed),
+            ]
+        with m.Elif(passed):
+            m.d.sync += valid.eq(0)
+        for one in EXECUTING_UNITS:
+            m.d.comb += getattr(self, f"queue_{one.name.lower()}").payload.data.eq(beat)
+        self._ends(m, beat, running & valid & unit.end)
+        return unit, valid
+
+    def _ends(self, m, beat, at_end) -> None:
+        """END is met when its waits and all commands are done: told a cycle after it is so.
+
+        `at_end`: `beat` is END, and is for good.
+        """
+        was_at_end, done = Signal(), Signal(len(EXECUTING_UNITS))
+        for place, unit in enumerate(EXECUTING_UNITS):
+            name = f"wait_{unit.name.lower()}"
+            field = next(field for field in HEADER if field.name == name)
+            wait = beat[field.word * 32 + field.low :][: field.width]
+            finished = getattr(self, f"finished_{unit.name.lower()}")
+            m.d.sync += done[place].eq((finished == self._dispatched[unit]) & (finished >= wait))
+        m.d.sync += was_at_end.eq(at_end)
+        m.d.comb += self.ended.eq(was_at_end & done.all())
+
+    def _dispatch(self, m, unit, due, passed) -> None:
         number = Signal(NUMBER_BITS)
-        remaining = Signal(4)  # units of the current command still to hand over; 0: the next unit is a header
-        target = Signal(4)
-        current = Signal(4)
-        units = Signal(4)
-        finished = [self.finished_load, self.finished_weights, self.finished_compute, self.finished_store]
-        dispatched = [Signal(16, name=f"dispatched_{unit.name.lower()}") for unit in EXECUTING_UNITS]
-        waits = [header[f"wait_{unit.name.lower()}"] for unit in EXECUTING_UNITS]
-        quiet = Signal()
+        offered = unit.target & due.replicate(len(EXECUTING_UNITS))
+        queues = [getattr(self, f"queue_{one.name.lower()}") for one in EXECUTING_UNITS]
         m.d.comb += [
             self.error_number.eq(number),
-            current.eq(Mux(remaining == 0, header["unit"], target)),
-            units.eq(Array(length_units(unit) for unit in EXECUTING_UNITS)[current[:2]]),
-            quiet.eq(Cat(*[(f == d) & (f >= w) for f, d, w in zip(finished, dispatched, waits, strict=True)]).all()),
-            self.ran_out.eq(self.run & starved),
+            self.bus_error.eq(due & unit.failed),
+            self.unknown_unit.eq(due & unit.unknown),
+            Cat(queue.valid for queue in queues).eq(offered),
+            passed.eq((offered & Cat(queue.ready for queue in queues)).any()),
         ]
-        passed, failed = Signal(), buffer.r_data[BEAT_BITS]
-        m.d.comb += self.bus_error.eq(self.run & buffer.r_rdy & failed)
-        with m.If(self.run & buffer.r_rdy & ~failed):
-            for unit in EXECUTING_UNITS:
-                queue = getattr(self, f"queue_{unit.name.lower()}")
-                with m.If(current == unit):
-                    m.d.comb += [queue.valid.eq(1), passed.eq(queue.ready)]
-            with m.If(remaining == 0):
-                m.d.comb += [
-                    self.unknown_unit.eq(header["unit"] > Unit.END),
-                    self.ended.eq((header["unit"] == Unit.END) & quiet),
-                ]
-        for unit in EXECUTING_UNITS:
-            queue = getattr(self, f"queue_{unit.name.lower()}")
-            m.d.comb += [queue.payload.data.eq(buffer.r_data[:BEAT_BITS]), queue.payload.number.eq(number)]
-        m.d.comb += buffer.r_en.eq(passed)
+        m.d.comb += [queue.payload.number.eq(number) for queue in queues]
         with m.If(passed):
-            with m.If(remaining == 0):
-                m.d.sync += [remaining.eq(units - 1), target.eq(current)]
-                for unit in EXECUTING_UNITS:
-                    with m.If(current == unit):
-                        m.d.sync += dispatched[unit].eq(dispatched[unit] + 1)
-            with m.Else():
-                m.d.sync += remaining.eq(remaining - 1)
-            with m.If(Mux(remaining == 0, units == 1, remaining == 1)):
-                m.d.sync += number.eq(number + 1)
+            m.d.sync += number.eq(number + unit.last)
+            for one in EXECUTING_UNITS:
+                with m.If(unit.target[one]):
+                    m.d.sync += self._dispatched[one].eq(self._dispatched[one] + unit.header)

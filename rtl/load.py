@@ -1,12 +1,13 @@
 """LOAD: external activations into the scratchpad, requests running ahead of the data."""
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import fifo, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.encoding import Unit
 from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS
+from rtl.queue import Queue
 from rtl.scratchpad import LoadWrite
 from rtl.transfer import BurstRequest, BurstSplitter, RowJob, WordWalk, legal_transfer
 
@@ -18,13 +19,14 @@ class Load(wiring.Component):
 
     Members: `rtl.command.members` and `number`, the command's; `base`, `limit`: of the data region (absolute,
     limit 33 bits); `request` stream of bursts;
-    `beat` stream of 16 bytes, in request order; `write` stream of LoadWrite; `finished`: pulse per command; `illegal`:
-    a field is out of range; `overflow`: the scratchpad address is too large, `error_number` names the command.
-    Throughput: one word per cycle; `unpack` one pixel per cycle.
+    `beat` stream of 16 bytes, in request order; `write` stream of LoadWrite; `finished`: pulse per command, after its
+    last write; `illegal`: a field is out of range; `overflow`: the scratchpad address is too large,
+    `error_number` names the command.
+    Latency: 1 cycle from beat to write; throughput: one word per cycle, `unpack` one pixel per cycle.
     """
 
-    def __init__(self, *, scratchpad_words: int):
-        self._words = scratchpad_words
+    def __init__(self, *, scratchpad_words: int, queue_memory: str = "distributed"):
+        self._words, self._queue_memory = scratchpad_words, queue_memory
         super().__init__(
             {
                 **cmd.members(Unit.LOAD),
@@ -45,7 +47,9 @@ class Load(wiring.Component):
         m = Module()
         m.submodules.splitter = splitter = BurstSplitter()
         m.submodules.walk = walk = WordWalk()
-        m.submodules.jobs = jobs = fifo.SyncFIFOBuffered(width=RowJob.as_shape().size, depth=JOBS_AHEAD)
+        m.submodules.jobs = jobs = Queue(
+            width=RowJob.as_shape().size, depth=JOBS_AHEAD, memory=self._queue_memory
+        )
         wiring.connect(m, splitter.o, wiring.flipped(self.request))
         self._start(m, splitter, jobs)
         m.d.comb += [walk.i.payload.as_value().eq(jobs.r_data), walk.i.valid.eq(jobs.r_rdy), jobs.r_en.eq(walk.i.ready)]
@@ -60,13 +64,18 @@ class Load(wiring.Component):
         run = splitter.i.payload
         m.d.comb += [job[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()]
         # The runs of one block follow each other without a gap, so a block is `rows` runs of `width` words.
-        row_units = Mux(command.unpack, (command.width + 3) >> 2, command.width)
+        legal = Signal()
+        row_units = Signal(16)
+        m.d.sync += [
+            legal.eq(legal_transfer(command)),
+            row_units.eq(Mux(command.unpack, (command.width + 3) >> 2, command.width)),
+        ]
         block = Signal(16)
         block_address = Signal(33)
         walking = Signal()
         m.d.comb += [
-            self.illegal.eq(self.command_valid & ~legal_transfer(command)),
-            start.eq(self.command_valid & legal_transfer(command) & self.may_start & jobs.w_rdy & ~walking),
+            self.illegal.eq(self.command_valid & ~legal),
+            start.eq(self.command_valid & legal & self.may_start & jobs.w_rdy & ~walking),
             jobs.w_data.eq(job.as_value()),
             jobs.w_en.eq(start),
         ]
@@ -93,15 +102,27 @@ class Load(wiring.Component):
         quarter = walk.column[:2]
         pixel = self.beat.payload.word_select(quarter, 32)
         in_range = walk.address < self._words
+        word = Signal(LoadWrite)
+        full = Signal()
         take = Signal()
         m.d.comb += [
-            self.write.payload.address.eq(walk.address),
-            self.write.payload.data.eq(Mux(walk.unpack, pixel, self.beat.payload)),
-            self.write.valid.eq(walk.valid & self.beat.valid & in_range),
-            take.eq(self.write.valid & self.write.ready),
+            word.address.eq(walk.address),
+            word.data.eq(Mux(walk.unpack, pixel, self.beat.payload)),
+            take.eq(walk.valid & self.beat.valid & in_range & ~full),
             walk.step.eq(take),
             self.beat.ready.eq(take & (~walk.unpack | (quarter == 3) | walk.last_in_row)),
-            self.finished.eq(take & walk.last),
             self.overflow.eq(walk.valid & ~in_range),
             self.error_number.eq(walk.number),
         ]
+        self._offer(m, Cat(word, walk.last), take, full)
+
+    def _offer(self, m, word, take, full) -> None:
+        """Words leave from a register; one that meets a write that has to wait is kept beside it (`full`)."""
+        kept = Signal(len(word))
+        last = Signal()
+        following = Mux(full, kept, word)
+        with m.If(~self.write.valid | self.write.ready):
+            m.d.sync += [Cat(self.write.payload, last).eq(following), self.write.valid.eq(full | take), full.eq(0)]
+        with m.Elif(take):
+            m.d.sync += [kept.eq(word), full.eq(1)]
+        m.d.sync += self.finished.eq(self.write.valid & self.write.ready & last)

@@ -12,7 +12,8 @@ class ProgramControl(wiring.Component):
 
     Members: `control`; `moved`: something moves on the memory's side; `failed`, `error`, `error_number`: an error of
     this cycle; `ended`: the program is over; `idle`: the memory owes nothing; `run`: a program runs; `hold`: ask for
-    nothing more; `discard`: drop what still comes; `clear`: forget everything under way; `running`: from start to done.
+    nothing more; `discard`: drop what still comes; `clear`: forget everything under way, in the cycle after start
+    and end; `running`: from start to done.
 
     Parameters: without_timeout: `control.timeout` is not used.
     """
@@ -39,15 +40,16 @@ class ProgramControl(wiring.Component):
         control, running = self.control, self.running
         stuck = self._timeout(m)
         m.d.comb += control.busy.eq(running)
-        with m.FSM():
+        m.d.sync += self.clear.eq(0)
+        with m.FSM() as fsm:
             with m.State("IDLE"):
                 m.d.comb += self.hold.eq(1)
                 with m.If(control.start):
-                    m.d.comb += self.clear.eq(1)
-                    m.d.sync += [control.error.eq(Error.NONE), control.error_command.eq(0), running.eq(1)]
+                    m.d.sync += [self.clear.eq(1), running.eq(1)]
+                    m.d.sync += [control.error.eq(Error.NONE), control.error_command.eq(0)]
                     m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += self.run.eq(1)
+                m.d.comb += self.run.eq(~self.clear)
                 with m.If(control.soft_reset):
                     m.d.sync += control.error.eq(Error.ABORTED)
                     m.next = "DRAIN"
@@ -60,23 +62,25 @@ class ProgramControl(wiring.Component):
                 with m.Elif(self.ended):
                     m.next = "DRAIN"
             with m.State("DRAIN"):
-                m.d.comb += [self.hold.eq(1), self.discard.eq(1)]
+                m.d.comb += self.hold.eq(1)
                 with m.If(stuck & (control.error == Error.NONE)):
                     m.d.sync += control.error.eq(Error.TIMEOUT)
                 with m.If(self.idle | stuck):
-                    m.d.comb += [self.clear.eq(1), control.done.eq(1)]
-                    m.d.sync += running.eq(0)
+                    m.d.comb += control.done.eq(1)
+                    m.d.sync += [self.clear.eq(1), running.eq(0)]
                     m.next = "IDLE"
+        m.d.comb += self.discard.eq(fsm.ongoing("DRAIN") | self.clear)
         return m
 
     def _timeout(self, m) -> Value:
-        """High when the bus owes something and nothing has moved on it for `timeout` cycles."""
+        """High for a cycle when the bus owes something and nothing has moved on it for `timeout` cycles and two."""
         if self._without_timeout:
             return Const(0)
-        waiting, stuck = Signal(32), Signal()
-        with m.If(self.moved | self.clear | self.idle | stuck):
+        waiting, stuck, moved = Signal(32), Signal(), Signal()
+        m.d.sync += moved.eq(self.moved)
+        with m.If(moved | self.clear | self.idle | stuck):
             m.d.sync += waiting.eq(0)
         with m.Else():
             m.d.sync += waiting.eq(waiting + 1)
-        m.d.comb += stuck.eq((self.control.timeout != 0) & (waiting >= self.control.timeout))
+        m.d.sync += stuck.eq((self.control.timeout != 0) & (waiting >= self.control.timeout) & ~stuck & ~self.clear)
         return stuck

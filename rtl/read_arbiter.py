@@ -1,11 +1,12 @@
 """The read side of the memory port: bursts of three clients in turn, data handed back in request order."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.command import NUMBER_BITS
 from rtl.interfaces import BEAT_BITS, ReadBeat, Request
+from rtl.queue import Queue
 from rtl.transfer import BurstRequest
 
 CLIENTS = ("fetch", "weights", "load")
@@ -22,7 +23,8 @@ class ReadArbiter(wiring.Component):
     Latency: 1 cycle.
     """
 
-    def __init__(self):
+    def __init__(self, *, queue_memory: str = "distributed"):
+        self._queue_memory = queue_memory
         members = {
             "hold": In(1),
             "discard": In(1),
@@ -43,9 +45,9 @@ class ReadArbiter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         tag_layout = data.StructLayout({"client": 2, "length": 4, "number": NUMBER_BITS})
-        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=tag_layout.size, depth=OUTSTANDING)
+        m.submodules.tags = tags = Queue(width=tag_layout.size, depth=OUTSTANDING, memory=self._queue_memory)
         self._grant(m, tags)
-        self._return(m, tags, data.View(tag_layout, tags.r_data))
+        self._return(m, tags, tag_layout)
         return m
 
     def _grant(self, m, tags) -> None:
@@ -82,24 +84,38 @@ class ReadArbiter(wiring.Component):
         with m.Elif(self.request.ready):
             m.d.sync += self.request.valid.eq(0)
 
-    def _return(self, m, tags, tag) -> None:
+    def _return(self, m, tags, tag_layout) -> None:
+        """`tag` is that of the burst whose beats come; the tag behind it waits at the exit of the queue."""
+        tag = Signal(tag_layout)
+        tagged = Signal()
+        serves = Signal(len(CLIENTS))  # the client that `tag` names, one bit each
         beat = Signal(4)
+        ends = Signal()  # the next beat is the burst's last
+        following = data.View(tag_layout, tags.r_data)
         beats = [getattr(self, f"beat_{client}") for client in CLIENTS]
         taken = Signal()
-        client_ready = Array(b.ready for b in beats)[tag.client]
+        client_ready = (serves & Cat(b.ready for b in beats)).any()
         m.d.comb += [
-            self.read_data.ready.eq(tags.r_rdy & (client_ready | self.discard)),
+            self.read_data.ready.eq(tagged & (client_ready | self.discard)),
             taken.eq(self.read_data.valid & self.read_data.ready),
-            tags.r_en.eq(taken & (beat == tag.length)),
-            self.bus_error.eq(taken & self.read_data.payload.error & ~self.discard & (tag.client != FETCH)),
+            tags.r_en.eq(~tagged | (taken & ends)),
+            self.bus_error.eq(taken & self.read_data.payload.error & ~self.discard & ~serves[FETCH]),
             self.fetch_error.eq(self.read_data.payload.error),
             self.bus_error_number.eq(tag.number),
-            self.idle.eq(~tags.r_rdy & (tags.level == 0) & ~self.request.valid),
+            self.idle.eq(~tagged & (tags.level == 0) & ~self.request.valid),
         ]
         for index, client_beat in enumerate(beats):
             m.d.comb += [
                 client_beat.payload.eq(self.read_data.payload.data),
-                client_beat.valid.eq(self.read_data.valid & tags.r_rdy & (tag.client == index) & ~self.discard),
+                client_beat.valid.eq(self.read_data.valid & tagged & serves[index] & ~self.discard),
             ]
-        with m.If(taken):
-            m.d.sync += beat.eq(Mux(beat == tag.length, 0, beat + 1))
+        with m.If(tags.r_en):
+            m.d.sync += [
+                tag.eq(following),
+                tagged.eq(tags.r_rdy),
+                serves.eq(1 << following.client),
+                beat.eq(0),
+                ends.eq(following.length == 0),
+            ]
+        with m.Elif(taken):
+            m.d.sync += [beat.eq(beat + 1), ends.eq(beat + 1 == tag.length)]

@@ -1,13 +1,14 @@
 """STORE: scratchpad rows to external memory, a burst at a time; finished when its write responses are back."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.encoding import Unit
 from rtl import command as cmd
 from rtl.delay import delayed
 from rtl.interfaces import BEAT_BITS, BURST_BEATS, Request, WriteBeat, WriteResponse
+from rtl.queue import Queue
 from rtl.scratchpad import ADDRESS_BITS, Scratchpad
 from rtl.transfer import RowJob, WordWalk, legal_transfer
 
@@ -29,8 +30,8 @@ class Store(wiring.Component):
     / `bus_error_number`; `idle`: no burst is open. Throughput: one word per cycle.
     """
 
-    def __init__(self, *, scratchpad_words: int):
-        self._words = scratchpad_words
+    def __init__(self, *, scratchpad_words: int, queue_memory: str = "distributed"):
+        self._words, self._queue_memory = scratchpad_words, queue_memory
         super().__init__(
             {
                 **cmd.members(Unit.STORE),
@@ -58,12 +59,14 @@ class Store(wiring.Component):
         m = Module()
         m.submodules.walk = walk = WordWalk()
         command = cmd.fields(Unit.STORE, self.command)
+        legal = Signal()
+        m.d.sync += legal.eq(legal_transfer(command))
         m.d.comb += [
             walk.i.payload[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()
         ]
         m.d.comb += [
-            walk.i.valid.eq(self.command_valid & legal_transfer(command) & self.may_start & ~self.hold),
-            self.illegal.eq(self.command_valid & ~legal_transfer(command)),
+            walk.i.valid.eq(self.command_valid & legal & self.may_start & ~self.hold),
+            self.illegal.eq(self.command_valid & ~legal),
             self.command_ready.eq(walk.i.valid & walk.i.ready),
         ]
         self._bursts(m, walk, self._external_address(m, walk, command))
@@ -83,10 +86,13 @@ class Store(wiring.Component):
                 m.d.sync += [address.eq(block + stride), block.eq(block + stride)]
         return address
 
+    def _queue(self, width: int, depth: int) -> Queue:
+        return Queue(width=width, depth=depth, memory=self._queue_memory)
+
     def _bursts(self, m, walk, address) -> None:
-        m.submodules.beats = beats = fifo.SyncFIFOBuffered(width=Beat.size, depth=BUFFER_BEATS)
-        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=Burst.size, depth=BUFFER_BEATS)
-        m.submodules.tags = tags = fifo.SyncFIFOBuffered(width=Tag.size, depth=OUTSTANDING)
+        m.submodules.beats = beats = self._queue(Beat.size, BUFFER_BEATS)
+        m.submodules.requests = requests = self._queue(Burst.size, BUFFER_BEATS)
+        m.submodules.tags = tags = self._queue(Tag.size, OUTSTANDING)
         # Words in the walk's pipeline and in the buffer never exceed its depth.
         used = Signal(range(BUFFER_BEATS + 1))
         open_bursts = Signal(range(OUTSTANDING + 1))

@@ -130,8 +130,8 @@ class BurstRequest(data.Struct):
 class BurstSplitter(wiring.Component):
     """Cuts contiguous runs into bursts of at most 256 bytes that never cross a 256-byte boundary.
 
-    Members: `i` stream of Contiguous, `o` stream of BurstRequest; `limit`: absolute end of the region, constant while
-    bursts are asked for. Throughput: one burst per cycle.
+    Members: `i` stream of Contiguous, `o` stream of BurstRequest, from registers; `limit`: absolute end of the region,
+    constant while bursts are asked for. Latency: 2 cycles; throughput: one burst per cycle.
     """
 
     i: In(stream.Signature(Contiguous))
@@ -149,30 +149,42 @@ class BurstSplitter(wiring.Component):
         stride = Signal(32)
         number = Signal(16)
         busy = Signal()
+        ends = Signal()  # the burst in hand is the last of its run
         to_boundary = Signal(range(BURST_BEATS + 1))
         beats = Signal(range(BURST_BEATS + 1))
+        step, begins = Signal(), Signal()
         m.d.comb += [
             to_boundary.eq(BURST_BEATS - address[4:8]),
-            beats.eq(Mux(units < to_boundary, units, to_boundary)),
+            beats.eq(Mux(ends, units, to_boundary)),
             self.i.ready.eq(~busy),
-            self.o.valid.eq(busy),
-            self.o.payload.address.eq(address),
-            self.o.payload.length.eq(beats - 1),
-            self.o.payload.number.eq(number),
-            self.o.payload.inside.eq((left >= units) | (left >= to_boundary)),
+            step.eq(busy & (~self.o.valid | self.o.ready)),
+            begins.eq(Mux(busy, step & ends, self.i.valid)),
         ]
+        burst = self.o.payload
+        with m.If(step):
+            m.d.sync += [
+                burst.address.eq(address),
+                burst.length.eq(beats - 1),
+                burst.number.eq(number),
+                burst.inside.eq((left >= units) | (left >= to_boundary)),
+                self.o.valid.eq(1),
+                address.eq(address + (beats << 4)),
+                left.eq(left - beats),
+                units.eq(units - beats),
+                ends.eq(units <= BURST_BEATS + to_boundary),  # the next burst begins at a boundary
+            ]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
         new = self.i.payload
         target = Mux(busy, next_run, new.address)  # where a run begins
-        begins = Signal()
-        m.d.comb += begins.eq(Mux(busy, self.o.ready & (beats == units), self.i.valid))
-        with m.If(busy & self.o.ready):
-            m.d.sync += [address.eq(address + (beats << 4)), left.eq(left - beats), units.eq(units - beats)]
+        target_units = Mux(busy, run_units, new.units)
         with m.If(begins):
             m.d.sync += [
                 address.eq(target),
                 left.eq((self.limit - target) >> 4),
                 next_run.eq(target + Mux(busy, stride, new.stride)),
-                units.eq(Mux(busy, run_units, new.units)),
+                units.eq(target_units),
+                ends.eq(target_units <= BURST_BEATS - target[4:8]),
                 remaining.eq(Mux(busy, remaining - 1, new.count)),
                 busy.eq(~busy | (remaining != 1)),
             ]

@@ -1,7 +1,7 @@
 """WEIGHTS: weight and parameter rows from external memory into their on-chip memories."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,7 @@ from compiler.encoding import Unit
 from rtl import command as cmd
 from rtl.bank import UNORDERED
 from rtl.interfaces import BEAT_BITS
+from rtl.queue import Queue
 from rtl.transfer import BurstRequest, BurstSplitter
 
 JOBS_AHEAD = 8
@@ -138,10 +139,10 @@ class Weights(wiring.Component):
     """Streams bytes into the weight memory (row `row` on, wrapping) or the parameter memory.
 
     Members: `rtl.command.members` and `number`, the command's; `base`, `limit`: of the image region (absolute, limit
-    33 bits); `request` stream of bursts; `beat` stream of 16 bytes, in request order, itself the data written: with
+    33 bits); `request` stream of bursts; `beat` stream of 16 bytes, in request order; `data`, written: with
     `weight_enable` to unit `weight_unit` of WeightMemory, with `parameter_enable` to unit `parameter_unit` of row
-    `parameter_row` of ParameterMemory; `finished`: pulse per command; `illegal`: a field is out of range. Throughput:
-    one beat per cycle.
+    `parameter_row` of ParameterMemory; `finished`: pulse per command, with its last write; `illegal`: a field is out of
+    range. All that is written comes from registers. Latency: 1 cycle; throughput: one beat per cycle.
     """
 
     def __init__(self, config: EngineConfig):
@@ -154,6 +155,7 @@ class Weights(wiring.Component):
                 "limit": In(33),
                 "request": Out(stream.Signature(BurstRequest)),
                 "beat": In(stream.Signature(BEAT_BITS)),
+                "data": Out(BEAT_BITS),
                 **memory_ports(config),
                 "finished": Out(1),
                 "illegal": Out(1),
@@ -166,11 +168,14 @@ class Weights(wiring.Component):
         wiring.connect(m, splitter.o, wiring.flipped(self.request))
         command = cmd.fields(Unit.WEIGHTS, self.command)
         job_layout = data.StructLayout({"row": 16, "parameters": 1, "length": 20})
-        m.submodules.jobs = jobs = fifo.SyncFIFOBuffered(width=job_layout.size, depth=JOBS_AHEAD)
-        start, legal, go = Signal(), Signal(), Signal()
+        m.submodules.jobs = jobs = Queue(
+            width=job_layout.size, depth=JOBS_AHEAD, memory=self._config.queue_memory
+        )
+        start, go = Signal(), Signal()
+        legal = Signal()
         run = splitter.i.payload
+        m.d.sync += legal.eq((command.length != 0) & (command.address[:4] == 0))
         m.d.comb += [
-            legal.eq((command.length != 0) & (command.address[:4] == 0)),
             self.illegal.eq(self.command_valid & ~legal),
             go.eq(self.command_valid & legal & self.may_start & jobs.w_rdy),
             start.eq(go & splitter.i.ready),
@@ -184,36 +189,65 @@ class Weights(wiring.Component):
             jobs.w_en.eq(start),
             jobs.w_data.eq(Cat(command.row, command.parameters, command.length)),
         ]
-        self._write(m, data.View(job_layout, jobs.r_data), jobs)
+        self._write(m, job_layout, jobs)
         return m
 
-    def _write(self, m, job, jobs) -> None:
-        """Each beat goes to the next unit of the job's memory.
+    def _write(self, m, job_layout, jobs) -> None:
+        """Each beat goes to the next unit of the job's memory; `following` is the job behind the one in hand.
 
         A parameter row takes `parameter_row_bytes / 16` units.
         """
-        config = self._config
-        done_units = Signal(20)
+        following = Signal(job_layout)
+        follows = Signal()
+        busy = Signal()
+        parameters = Signal()
+        left = Signal(20)  # beats of the job still to come
+        ends = Signal()  # the next beat is its last
+        unit = Signal.like(self.weight_unit)
+        row = Signal.like(self.parameter_row)
         unit_in_row = Signal.like(self.parameter_unit)
-        row = Signal(16)
-        last = done_units + 1 == job.length
+        row_ends = Signal()  # that unit is the row's last
         take = Signal()
-        row_bytes = config.weight_row_bytes
-        row_start = (job.row * row_bytes) // 16 if row_bytes < 16 else job.row << (row_bytes // 16 - 1).bit_length()
+        begins = Signal()
         m.d.comb += [
-            self.beat.ready.eq(jobs.r_rdy),
-            take.eq(jobs.r_rdy & self.beat.valid),
-            self.weight_unit.eq(row_start + done_units),
-            self.weight_enable.eq(take & ~job.parameters),
-            self.parameter_row.eq(job.row + row),
-            self.parameter_unit.eq(unit_in_row),
-            self.parameter_enable.eq(take & job.parameters),
-            self.finished.eq(take & last),
-            jobs.r_en.eq(take & last),
+            self.beat.ready.eq(busy),
+            take.eq(busy & self.beat.valid),
+            begins.eq(follows & (~busy | (take & ends))),
+            jobs.r_en.eq(~follows | begins),
         ]
-        with m.If(take):
-            m.d.sync += [done_units.eq(done_units + 1), unit_in_row.eq(unit_in_row + 1)]
-            with m.If(unit_in_row + 1 == config.parameter_row_bytes // 16):
-                m.d.sync += [unit_in_row.eq(0), row.eq(row + 1)]
-            with m.If(last):
-                m.d.sync += [done_units.eq(0), unit_in_row.eq(0), row.eq(0)]
+        with m.If(jobs.r_en):
+            m.d.sync += [following.as_value().eq(jobs.r_data), follows.eq(jobs.r_rdy)]
+        m.d.sync += [
+            self.data.eq(self.beat.payload),
+            self.weight_unit.eq(unit),
+            self.parameter_row.eq(row),
+            self.parameter_unit.eq(unit_in_row),
+            self.weight_enable.eq(take & ~parameters),
+            self.parameter_enable.eq(take & parameters),
+            self.finished.eq(take & ends),
+        ]
+        units_per_row = self._config.parameter_row_bytes // 16
+        with m.If(begins):
+            row_bytes = self._config.weight_row_bytes
+            shift = row_bytes.bit_length() - 5  # of rows to units
+            first = following.row << shift if shift >= 0 else following.row >> -shift
+            m.d.sync += [
+                busy.eq(1),
+                parameters.eq(following.parameters),
+                left.eq(following.length),
+                ends.eq(following.length == 1),
+                unit.eq(first),
+                row.eq(following.row),
+                unit_in_row.eq(0),
+                row_ends.eq(units_per_row == 1),
+            ]
+        with m.Elif(take):
+            m.d.sync += [
+                busy.eq(~ends),
+                left.eq(left - 1),
+                ends.eq(left == 2),
+                unit.eq(unit + 1),
+                unit_in_row.eq(Mux(row_ends, 0, unit_in_row + 1)),
+                row_ends.eq(Mux(row_ends, units_per_row == 1, unit_in_row + 2 == units_per_row)),
+                row.eq(row + row_ends),
+            ]

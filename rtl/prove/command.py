@@ -10,7 +10,7 @@ from rtl.interfaces import BEAT_BITS
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
-from rtl.prove.streams import StreamHarness, holds
+from rtl.prove.streams import StreamHarness, holds, previous
 
 
 class QueueHarness(StreamHarness):
@@ -34,13 +34,15 @@ class QueueHarness(StreamHarness):
         item = Follow(m, entered=taken, left=left, item=self.payload.as_value(), chosen=self.chosen, room=room)
         buffer.is_well_formed(m)
         assembled = Signal(range(self._units + 1))
+        was_whole = previous(m, (assembled == self._units) & ~dut.valid, "whole")
         m.d.comb += [
             assembled.eq(self._units - self._signals["missing"]),
             Assert(self._signals["missing"] <= self._units),
             Assert(item.inside == assembled + buffer.level),
-            Assert(dut.valid == (assembled == self._units)),
-            Assert(dut.valid | ~buffer.r_rdy | buffer.r_en),  # never stuck
-            Assert(dut.i.ready | (item.inside >= self._depth)),
+            Assert(~dut.valid | (assembled == self._units)),
+            Assert(dut.valid | ~was_whole | ~self.started),  # never stuck
+            Assert((assembled == self._units) | ~buffer.r_rdy | buffer.r_en),
+            Assert(dut.i.ready | (item.inside >= self._depth - 1)),
         ]
         self._unchanged(m, item, assembled, buffer)
         return m
@@ -63,8 +65,8 @@ def _proof(unit: Unit, depth: int) -> Proof:
         claim=f"the queue of {depth} units before {unit.name}: every command whole, once, in order, held",
         module="rtl.command", harness=lambda space: QueueHarness(space, unit, depth), depth=2,
         bugs=(
-            ("with m.If(self.ready):", "with m.If(1):"),
-            ("m.d.comb += buffer.r_en.eq(1)", "m.d.comb += buffer.r_en.eq(missing[0])"),
+            ("with m.If(self.valid & self.ready):", "with m.If(self.valid):"),
+            ("buffer.r_en.eq(missing != 0)", "buffer.r_en.eq(missing[0])"),
             ("self.i.ready.eq(buffer.w_rdy)", "self.i.ready.eq(1)"),
             ("Cat(self.command[BEAT_BITS:], unit.data)", "Cat(unit.data, self.command[BEAT_BITS:])"),
         ),

@@ -4,9 +4,9 @@
 from amaranth.hdl import Array, Assert, Assume, Cat, Mux, Signal
 from amaranth.lib.wiring import In
 
-from compiler.encoding import HEADER, Unit, length_units
-from rtl.fetch import BUFFER_UNITS, EXECUTING_UNITS
-from rtl.interfaces import BEAT_BITS
+from compiler.encoding import HEADER, Unit
+from rtl.fetch import BUFFER_UNITS, EXECUTING_UNITS, LENGTHS
+from rtl.interfaces import BEAT_BITS, BURST_BEATS
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
@@ -58,16 +58,24 @@ class FetchHarness(StreamHarness):
         asked = dut.request.valid & dut.request.ready
         beats = dut.request.payload.length + 1
         m.d.sync += owed.eq(owed + Mux(asked, beats, 0) - self.valid)
+        within = dut.request.payload.address[4:8] + dut.request.payload.length < BURST_BEATS
+        m.d.comb += Assert(~dut.request.valid | (self.run & within))
         with m.If(asked):
             m.d.sync += [next_address.eq(dut.request.payload.address + 16 * beats), begun.eq(1)]
             m.d.comb += Assert(dut.request.payload.address == Mux(begun, next_address, self.first))
             m.d.comb += Assert(dut.request.payload.address + 16 * beats <= self.limit)
         signals = self._signals
+        m.d.comb += Assert(self.run | ~signals["running"])
+        m.d.comb += Assert(signals["running"] | ~signals["started"])
+        inside = buffer.level + signals["follows"] + signals["valid"]
         m.d.comb += [
             Assume(~self.valid | (owed != 0)),
             Assert(~self.valid | buffer.w_rdy),
-            Assert(signals["promised"] == owed + buffer.level),
+            Assert(signals["promised"] == owed + inside + signals["gone"]),
             Assert(signals["promised"] <= BUFFER_UNITS),
+            Assert(~signals["asking"] | (signals["promised"] <= BUFFER_UNITS - BURST_BEATS)),
+            Assert(~signals["asking"] | (signals["started"] & (signals["left"] > signals["length"]))),
+            Assert(~signals["started"] | (signals["left"] == (self.limit - signals["address"]) >> 4)),
             Assert(~begun | (signals["started"] & (signals["address"] == next_address))),
             Assert(begun | ~signals["started"] | (signals["address"] == self.first)),
             Assert(~signals["started"] | (self.run & (signals["address"] <= self.limit))),
@@ -76,7 +84,8 @@ class FetchHarness(StreamHarness):
 
     def _dispatched(self, m, dut, buffer, queues) -> None:
         """`left`: units of the command in hand still to come, of unit `owner`; 0: the next one is a header."""
-        handed = Signal()
+        signals, handed = self._signals, Signal()
+        valid, follows, decoded = signals["valid"], signals["follows"], signals["unit"]
         m.d.comb += handed.eq(Cat(queue.valid & queue.ready for queue in queues).any())
         offered = Cat(queue.valid for queue in queues)
         unit = Follow(
@@ -85,23 +94,42 @@ class FetchHarness(StreamHarness):
         )
         buffer.is_well_formed(m)
         left, owner, target = Signal(4), Signal(4), Signal(4)
-        header = buffer.r_data[UNIT_FIELD.word * 32 + UNIT_FIELD.low :][: UNIT_FIELD.width]
-        lengths = Array(length_units(unit) for unit in EXECUTING_UNITS)
+        header = signals["beat"][UNIT_FIELD.word * 32 + UNIT_FIELD.low :][: UNIT_FIELD.width]
+        units = Signal(4)
         m.d.comb += [
             target.eq(Mux(left == 0, header, owner)),
-            Assert(unit.inside == buffer.level),
-            Assert(~unit.watched | (buffer.entry(m, unit.ahead) == unit.kept)),
+            units.eq(Mux(left == 0, Array(LENGTHS)[target[:2]], left)),
+            Assert(unit.inside == buffer.level + follows + valid),
             Assert(sum(offered) <= 1),
             Assert((offered == 0) | (offered == (1 << target)[: len(queues)])),
-            Assert((self._signals["remaining"] == left) & ((left == 0) | (self._signals["target"] == owner))),
+            Assert((left == 0) | ((owner < len(queues)) & (left < max(LENGTHS)))),
+            Assert(signals["remaining"] == Mux(valid, units - 1, left)),
+            Assert(valid | (left == 0) | (decoded.target == (1 << owner)[: len(queues)])),
         ]
+        with m.If(valid):
+            m.d.comb += [
+                Assert(decoded.header == (left == 0)),
+                Assert(decoded.last == (units == 1)),
+                Assert(decoded.target == Mux(decoded.failed, 0, (1 << target)[: len(queues)])),
+                Assert(decoded.end == (~decoded.failed & (left == 0) & (header == Unit.END))),
+                Assert(decoded.unknown == (~decoded.failed & (left == 0) & (header > Unit.END))),
+            ]
+        waiting = buffer.entry(m, unit.ahead - valid - follows)
+        with m.If(unit.watched & (unit.ahead == 0) & valid):
+            m.d.comb += Assert(Cat(signals["beat"], decoded.failed) == unit.kept)
+        with m.Elif(unit.watched & (unit.ahead == valid) & follows):
+            m.d.comb += Assert(signals["following"] == unit.kept)
+        with m.Elif(unit.watched):
+            m.d.comb += Assert(waiting == unit.kept)
         with m.If(unit.watched & (unit.ahead == 0) & offered.any()):
             m.d.comb += [Assert(queue.payload.data == unit.kept[:BEAT_BITS]) for queue in queues]
             m.d.comb += Assert(~unit.kept[BEAT_BITS])  # a unit read with an error goes nowhere
-        with m.If(self.run & buffer.r_rdy & ~buffer.r_data[BEAT_BITS] & (target < Unit.END)):
+        with m.If(signals["running"] & valid & ~decoded.failed & (target < Unit.END)):
             m.d.comb += Assert(offered.any())  # never stuck
+        m.d.comb += Assert(valid | ~follows | signals["moves"])
+        m.d.comb += Assert(follows | ~buffer.r_rdy | buffer.r_en)
         with m.If(handed):
-            m.d.sync += [left.eq(Mux(left == 0, lengths[target[:2]], left) - 1), owner.eq(target)]
+            m.d.sync += [left.eq(units - 1), owner.eq(target)]
 
 
 PROOFS = (
@@ -111,10 +139,12 @@ PROOFS = (
         " its command once, in order, held",
         bugs=(
             ("promised <= BUFFER_UNITS - BURST_BEATS", "promised <= BUFFER_UNITS"),
-            ("Mux(requested, beats, 0) - buffer.r_en", "Mux(self.request.valid, beats, 0) - buffer.r_en"),
-            ("passed.eq(queue.ready)", "passed.eq(1)"),
-            ("remaining.eq(units - 1), target", "remaining.eq(units), target"),
-            ("with m.If(self.run & buffer.r_rdy & ~failed):", "with m.If(self.run & buffer.r_rdy):"),
+            ("Mux(requested, length + 1, 0) - gone", "Mux(asking, length + 1, 0) - gone"),
+            ("(offered & Cat(queue.ready for queue in queues)).any()", "offered.any()"),
+            ("Array(length - 1 for length in LENGTHS)", "Array(LENGTHS)"),
+            ("unit.target.eq(Mux(failed, 0, target))", "unit.target.eq(target)"),
+            ("follows & (~valid | passed)", "follows"),
+            ("buffer.r_en.eq(~follows | moves)", "buffer.r_en.eq(1)"),
         ),
     ),
 )

@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """LOAD: every beat becomes one word, or one per pixel in it, in order, held; every command is walked once."""
 
-from amaranth.hdl import Assert, Assume, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
 from amaranth.lib.wiring import In
 
 from compiler.encoding import Unit, length_units
@@ -11,8 +11,9 @@ from rtl.load import JOBS_AHEAD
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
-from rtl.prove.streams import StreamHarness, holds, stays
-from rtl.transfer import RowJob
+from rtl.prove.streams import StreamHarness, given, holds, previous, stays
+from rtl.scratchpad import ADDRESS_BITS
+from rtl.transfer import RowJob, legal_transfer
 
 COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
 
@@ -27,7 +28,7 @@ class LoadHarness(StreamHarness):
             "command": In(COMMAND_BITS), "may_start": In(1), "number": In(16), "base": In(32), "limit": In(33),
         }
         ends = {"request_ready": In(1), "beat_valid": In(1), "beat": In(BEAT_BITS), "write_ready": In(1)}
-        super().__init__({**self._free, **ends, "command_valid": In(1), "chosen": In(1)})
+        super().__init__({**self._free, **ends, "command_valid": In(1), "chosen": In(2)})
 
     def elaborate(self, platform):
         m, dut = self.begin(), self._dut
@@ -41,6 +42,8 @@ class LoadHarness(StreamHarness):
             value = getattr(self, name)
             holds(m, Assume, self.started, self.command_valid, dut.command_ready, value, f"given_{name}")
         stays(m, self.started, self.limit, "limit")
+        was = fields(Unit.LOAD, given(m, self.command_valid, self.command))
+        m.d.comb += Assert(self._signals["legal"] == legal_transfer(was))
         holds(m, Assume, self.started, self.beat_valid, dut.beat.ready, self.beat, "beat")
         holds(m, Assert, self.started, dut.write.valid, dut.write.ready, dut.write.payload.as_value(), "write")
         holds(m, Assert, self.started, dut.request.valid, dut.request.ready, dut.request.payload.as_value(), "request")
@@ -51,17 +54,26 @@ class LoadHarness(StreamHarness):
 
     def _words(self, m, dut, walk) -> None:
         """`pixel`: words written from the beat that is offered."""
-        written, pixel = dut.write.valid & dut.write.ready, Signal(2)
+        read, pixel = self._signals["take"], Signal(2)
         taken = dut.beat.valid & dut.beat.ready
-        with m.If(written):
+        whole = Mux(walk.unpack, self.beat.word_select(pixel, 32), self.beat)[:BEAT_BITS]
+        with m.If(read):
             m.d.sync += pixel.eq(Mux(taken, 0, pixel + 1))
-            whole = Mux(walk.unpack, self.beat.word_select(pixel, 32), self.beat)
-            m.d.comb += Assert(dut.write.payload.data == whole)
             m.d.comb += Assert(taken == (~walk.unpack | (pixel == 3) | walk.last_in_row))
+        written = dut.write.valid & dut.write.ready
+        full, kept, last = (self._signals[name] for name in ("full", "kept", "last"))
+        word = Follow(
+            m, entered=read, left=written, item=Cat(walk.address[:ADDRESS_BITS], whole, walk.last),
+            chosen=self.chosen[1], room=2, name="word",
+        )
         m.d.comb += [
-            Assert(~taken | written),
+            Assert(word.inside == dut.write.valid + full),
+            Assert(dut.write.valid | ~full),
+            Assert(~word.watched | (word.kept == Mux(word.ahead == 0, Cat(dut.write.payload, last), kept))),
+            Assert(dut.finished == previous(m, written & last, "finished")),
+            Assert(~taken | read),
             Assert(pixel == Mux(walk.valid & walk.unpack, walk.column[:2], 0)),
-            Assert(~walk.valid | ~self.beat_valid | dut.write.valid | dut.overflow),  # never stuck
+            Assert(~walk.valid | ~self.beat_valid | read | full | dut.overflow),  # never stuck
         ]
 
     def _commands(self, m, dut, jobs, walk) -> None:
@@ -73,7 +85,8 @@ class LoadHarness(StreamHarness):
         with m.Elif(dut.command_ready):
             m.d.sync += begun.eq(0)
         job = Follow(
-            m, entered=handed, left=dut.finished, item=jobs.w_data, chosen=self.chosen, room=JOBS_AHEAD + 1, name="job"
+            m, entered=handed, left=walk.step & walk.last, item=jobs.w_data, chosen=self.chosen[0],
+            room=JOBS_AHEAD + 1, name="job",
         )
         jobs.is_well_formed(m)
         kept, waiting = RowJob(job.kept), jobs.entry(m, job.ahead - walk.valid)
@@ -107,7 +120,8 @@ PROOFS = (
         name="load", module="rtl.load", harness=lambda space: LoadHarness(space), depth=2,
         claim="every beat is written once, whole or pixel by pixel, in order, held; every command is walked once",
         bugs=(
-            ("take.eq(self.write.valid & self.write.ready)", "take.eq(self.write.valid)"),
+            ("in_range & ~full)", "in_range)"),
+            ("with m.If(~self.write.valid | self.write.ready):", "with m.If(1):"),
             ("take & (~walk.unpack | (quarter == 3) | walk.last_in_row)", "take & (~walk.unpack | (quarter == 3))"),
             ("jobs.w_rdy & ~walking", "~walking"),
             ("jobs.w_rdy & ~walking", "jobs.w_rdy"),

@@ -9,6 +9,8 @@ from types import ModuleType, SimpleNamespace
 from amaranth.hdl import Assert, Module, Mux, Signal
 from amaranth.lib import fifo
 
+from rtl.queue import Queue
+
 
 class _Recorder:
     """Stands in the copy for amaranth's Signal."""
@@ -69,21 +71,11 @@ class _Seen:
         ]
 
 
-class SeenFifo(_Seen, fifo.SyncFIFO):
-    """amaranth's SyncFIFO: `entry(m, i)` is the one that leaves after i others."""
-
-    def _memory_places(self) -> int:
-        return self.depth
-
-    def _before_memory(self):
-        return 0
-
-    def entry(self, m: Module, index) -> Signal:
-        return self._stored(m, index)
-
-
 class SeenFifoBuffered(_Seen, fifo.SyncFIFOBuffered):
-    """amaranth's SyncFIFOBuffered, whose first entry is in the read port's register."""
+    """amaranth's SyncFIFOBuffered, whose first entry is in the read port's register.
+
+    `entry(m, i)` is the one that leaves after i others.
+    """
 
     def _memory_places(self) -> int:
         return self.depth - 1
@@ -97,10 +89,19 @@ class SeenFifoBuffered(_Seen, fifo.SyncFIFOBuffered):
         return found
 
 
+class SeenQueue(SeenFifoBuffered):
+    """rtl/queue.py, wherever its entries lie."""
+
+    def __init__(self, *, width: int, depth: int, memory: str = "distributed"):
+        assert issubclass(Queue, fifo.SyncFIFOBuffered)
+        super().__init__(width=width, depth=depth)
+
+
 def opened(copy: ModuleType) -> dict[str, Signal]:
     """Opens a copy (rtl.prove.proof.copy_of): the signals it makes from now on, by name."""
     recorder = _Recorder()
     names = vars(copy)
     names["Signal"] = recorder
-    names["fifo"] = SimpleNamespace(SyncFIFO=SeenFifo, SyncFIFOBuffered=SeenFifoBuffered)
+    names["fifo"] = SimpleNamespace(SyncFIFOBuffered=SeenFifoBuffered)
+    names["Queue"] = SeenQueue
     return recorder.found

@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """The read arbiter: every granted burst is requested once, and its beats go to the client that asked, all of them."""
 
-from amaranth.hdl import Array, Assert, Assume, Cat, Signal, unsigned
+from amaranth.hdl import Array, Assert, Assume, Cat, Mux, Signal, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 
@@ -77,21 +77,23 @@ class ArbiterHarness(StreamHarness):
     def _answered(self, m, dut, tags, granted, item, beats) -> None:
         """`passed_on`: beats of the followed burst that its client has."""
         taken, beat = dut.read_data.valid & dut.read_data.ready, self._signals["beat"]
+        tag, tagged, ends = (self._signals[name] for name in ("tag", "tagged", "ends"))
         burst = Follow(
-            m, entered=granted, left=tags.r_rdy & tags.r_en, item=item.as_value(), chosen=self.chosen, room=OUTSTANDING,
-            name="burst",
+            m, entered=granted, left=tagged & taken & ends, item=item.as_value(), chosen=self.chosen,
+            room=OUTSTANDING + 1, name="burst",
         )
         tags.is_well_formed(m)
         kept, passed_on, turn = Granted(burst.kept), Signal(5), Signal()
-        tag = tags.entry(m, burst.ahead)
+        waiting, expected = tags.entry(m, burst.ahead - tagged), Cat(kept.client, kept.burst.length, kept.burst.number)
         deliveries = [b.valid & b.ready for b in beats]
         m.d.comb += [
             turn.eq(burst.watched & (burst.ahead == 0)),
-            Assert(burst.inside == tags.level),
+            Assert(burst.inside == tags.level + tagged),
             Assert(dut.idle == ((burst.inside == 0) & ~dut.request.valid)),
-            Assert(~burst.watched | (tag == Cat(kept.client, kept.burst.length, kept.burst.number))),
-            Assert((burst.inside != 0) | (beat == 0)),
-            Assert(~turn | ((beat == passed_on) & (passed_on <= kept.burst.length))),
+            Assert(~burst.watched | (Mux(turn & tagged, tag.as_value(), waiting) == expected)),
+            Assert(~tagged | ((beat <= tag.length) & (ends == (beat == tag.length)))),
+            Assert(~tagged | (self._signals["serves"] == (1 << tag.client)[: len(CLIENTS)])),
+            Assert(~turn | ((Mux(tagged, beat, 0) == passed_on) & (passed_on <= kept.burst.length))),
             Assert(turn | (passed_on == 0)),
             Assert(~(turn & taken) | (sum(deliveries) == 1)),  # every beat goes to one client
             Assert(taken | (sum(deliveries) == 0)),
@@ -104,7 +106,7 @@ class ArbiterHarness(StreamHarness):
             m.d.comb += Assert(~dut.bus_error | (dut.bus_error_number == kept.burst.number))
             with m.If(burst.leaves):
                 m.d.sync += passed_on.eq(0)
-        with m.If(turn & self.valid & tags.r_rdy):  # never stuck
+        with m.If(turn & self.valid & tagged):  # never stuck
             m.d.comb += Assert(dut.read_data.ready == Array(b.ready for b in beats)[kept.client])
 
 
@@ -116,9 +118,9 @@ PROOFS = (
             ("free & tags.w_rdy & ~self.hold)", "free & ~self.hold)"),
             ("free & tags.w_rdy & ~self.hold)", "free & tags.w_rdy)"),
             ("free = ~self.request.valid | self.request.ready", "free = 1"),
-            ("tags.r_en.eq(taken & (beat == tag.length))", "tags.r_en.eq(beat == tag.length)"),
+            ("tags.r_en.eq(~tagged | (taken & ends))", "tags.r_en.eq(~tagged | ends)"),
             ("(client_ready | self.discard)", "1"),
-            ("Mux(beat == tag.length, 0, beat + 1)", "beat + 1"),
+            ("beat.eq(0)", "beat.eq(1)"),
             ("with m.Elif(self.request.ready):", "with m.Else():"),
         ),
     ),

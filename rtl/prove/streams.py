@@ -26,6 +26,14 @@ def stays(m: Module, started, value, name: str) -> None:
     m.d.comb += Assume(~started | (value == previous(m, value, name)))
 
 
+def given(m: Module, valid, command, name: str = "command") -> Signal:
+    """Assume that a command is there a cycle before it is valid; what it was a cycle ago."""
+    was = Signal(command.shape(), name=f"{name}_given")
+    m.d.sync += was.eq(command)
+    m.d.comb += Assume(~valid | (command == was))
+    return was
+
+
 class StreamHarness(wiring.Component):
     """Common part: `started`, high from the second cycle on, when "one cycle ago" means something."""
 

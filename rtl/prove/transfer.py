@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """The burst splitter: all units of all runs, once, in order, in bursts that are held and cross no 256-byte boundary."""
 
-from amaranth.hdl import Assert, Assume, Signal
+from amaranth.hdl import Assert, Assume, Mux, Signal
 from amaranth.lib.wiring import In
 
 from rtl.interfaces import BURST_BEATS
@@ -40,24 +40,29 @@ class SplitterHarness(StreamHarness):
                 busy.eq(1), job.eq(self.job), units.eq(self.job.units), runs.eq(self.job.count),
                 due.eq(self.job.address), run.eq(self.job.address),
             ]
-        with m.If(dut.o.valid & dut.o.ready):
-            self._burst(m, BurstRequest(dut.o.payload), job, busy, due, run, units, runs)
-        m.d.comb += [Assert(dut.i.ready == ~busy), Assert(dut.o.valid == busy)]
+        offered, burst = Signal(), Signal(BurstRequest)  # what has come out of the walk and not been taken
+        with m.If(busy & (~offered | self.ready)):
+            m.d.sync += offered.eq(1)
+            self._burst(m, burst, job, busy, due, run, units, runs)
+        with m.Elif(self.ready):
+            m.d.sync += offered.eq(0)
+        m.d.comb += [Assert(dut.i.ready == ~busy), Assert(dut.o.valid == offered)]
+        m.d.comb += Assert(~offered | (dut.o.payload.as_value() == burst.as_value()))
         with m.If(busy):
             self._belongs(m, job, due, run, units, runs)
         return m
 
     def _burst(self, m, burst, job, busy, due, run, units, runs) -> None:
-        beats = burst.length + 1
-        m.d.comb += [
-            Assert(burst.address == due),
-            Assert(burst.number == job.number),
-            Assert(beats <= units),
-            Assert(burst.inside == (burst.address + 16 * beats <= self.limit)),
-            Assert(burst.address[:8] + 16 * beats <= BURST_BYTES),
-            Assert((beats == units) | (burst.address[:8] + 16 * beats == BURST_BYTES)),  # as long as can be
+        room, beats = Signal(range(BURST_BEATS + 1)), Signal(range(BURST_BEATS + 1))
+        m.d.comb += [room.eq((BURST_BYTES - due[:8]) >> 4), beats.eq(Mux(units < room, units, room))]
+        m.d.sync += [
+            burst.address.eq(due),
+            burst.number.eq(job.number),
+            burst.length.eq(beats - 1),
+            burst.inside.eq(due + 16 * beats <= self.limit),
+            due.eq(due + 16 * beats),
+            units.eq(units - beats),
         ]
-        m.d.sync += [due.eq(due + 16 * beats), units.eq(units - beats)]
         with m.If(beats == units):
             m.d.sync += [due.eq(run + job.stride), run.eq(run + job.stride), units.eq(job.units), runs.eq(runs - 1)]
             m.d.sync += busy.eq(runs != 1)
@@ -65,11 +70,14 @@ class SplitterHarness(StreamHarness):
     def _belongs(self, m, job, due, run, units, runs) -> None:
         """What the splitter keeps is what the walk keeps."""
         pairs = {
-            "address": due, "next_run": (run + job.stride)[:33], "left": (self.limit - due) >> 4,
+            "address": due, "next_run": (run + job.stride)[:33], "ends": units <= (BURST_BYTES - due[:8]) >> 4,
             "units": units, "remaining": runs,
             "stride": job.stride, "number": job.number, "run_units": job.units,
         }
         m.d.comb += [Assert(self._signals[name] == value) for name, value in pairs.items()]
+        o = self._dut.o
+        left = self._signals["left"] == (self.limit - due) >> 4
+        m.d.comb += Assert(left | (o.valid & ~o.payload.inside))  # a burst outside is the last one looked at
         m.d.comb += Assert((units != 0) & (runs != 0) & (job.units != 0) & (due[:4] == 0) & (job.stride[:4] == 0))
         m.d.comb += Assert(run[:4] == 0)
 
@@ -79,12 +87,13 @@ PROOFS = (
         name="burst_splitter", module="rtl.transfer", harness=lambda space: SplitterHarness(space), depth=2,
         claim="every unit of every run is in one burst, in order, held, and no burst crosses 256 bytes",
         bugs=(
-            ("with m.If(busy & self.o.ready):", "with m.If(busy):"),
+            ("busy & (~self.o.valid | self.o.ready)", "busy"),
             ("to_boundary.eq(BURST_BEATS - address[4:8])", "to_boundary.eq(BURST_BEATS)"),
             ("busy.eq(~busy | (remaining != 1))", "busy.eq(~busy | (remaining != 0))"),
             ("self.i.ready.eq(~busy)", "self.i.ready.eq(1)"),
             ("(left >= units) | (left >= to_boundary)", "left >= 1"),
             ("left.eq(left - beats)", "left.eq(left - to_boundary)"),
+            ("units <= BURST_BEATS + to_boundary", "units <= BURST_BEATS"),
         ),
     ),
 )
