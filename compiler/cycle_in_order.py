@@ -15,7 +15,7 @@ from compiler.cycle_walk import Walk, walk
 from compiler.encode import Command
 from compiler.encoding import Unit, length_units
 
-FIRST_READ = 1  # cycle in which the fetcher asks for the first unit
+FIRST_READ = 2  # cycle in which the fetcher asks for the first unit
 ISSUES = 3  # cycles from the last unit of a command to its first micro-operation
 
 

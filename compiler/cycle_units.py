@@ -10,7 +10,7 @@ from compiler.encode import Command
 from compiler.encoding import Unit, length_units
 
 BUFFER_UNITS = 64  # commands fetched ahead, in 16-byte units
-LOADS_AHEAD, WEIGHTS_AHEAD = 5, 10  # commands whose requests may run ahead of the data
+LOADS_AHEAD, WEIGHTS_AHEAD = 6, 10  # commands whose requests may run ahead of the data
 DECODED = 4  # cycles from a unit of the program being read to its way into a queue
 LOAD_WRITES, WEIGHTS_WRITES = 2, 1  # cycles from the last beat to the end of the command
 FIRST_ASK = 4  # cycle of the fetcher's first request

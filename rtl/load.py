@@ -52,7 +52,15 @@ class Load(wiring.Component):
         )
         wiring.connect(m, splitter.o, wiring.flipped(self.request))
         self._start(m, splitter, jobs)
-        m.d.comb += [walk.i.payload.as_value().eq(jobs.r_data), walk.i.valid.eq(jobs.r_rdy), jobs.r_en.eq(walk.i.ready)]
+        following = Signal(RowJob)  # the job behind the one that is walked
+        follows = Signal()
+        m.d.comb += [
+            walk.i.payload.eq(following),
+            walk.i.valid.eq(follows),
+            jobs.r_en.eq(~follows | walk.i.ready),
+        ]
+        with m.If(jobs.r_en):
+            m.d.sync += [following.as_value().eq(jobs.r_data), follows.eq(jobs.r_rdy)]
         self._write_words(m, walk)
         return m
 

@@ -1,6 +1,6 @@
 """STORE: scratchpad rows to external memory, a burst at a time; finished when its write responses are back."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -112,7 +112,9 @@ class Store(wiring.Component):
     def _read(self, m, walk, address, room, responses_room) -> None:
         """A word further where there is room for it and for its burst's response, inside scratchpad and region."""
         in_range = walk.address < self._words
-        inside = address + 16 <= self.limit
+        end = Signal(signed(34))  # the last address of a word inside
+        m.d.sync += end.eq(self.limit - 16)
+        inside = address <= end
         can_go = Signal()
         m.d.comb += [
             can_go.eq(walk.valid & in_range & inside & room & responses_room & ~self.hold),

@@ -79,11 +79,11 @@ class WordWalk(wiring.Component):
             starts.eq(~self.valid & self.i.valid),
             next_row.eq(last_column & ~last_row),
             next_block.eq(last_column & last_row),
-            base.eq(Mux(starts, new.base, Mux(next_block, block_base + job.block_stride, block_base))),
-            offset.eq(Mux(starts, new.row_offset, Mux(next_block, job.row_offset, following))),
+            base.eq(Mux(~self.valid, new.base, Mux(next_block, block_base + job.block_stride, block_base))),
+            offset.eq(Mux(~self.valid, new.row_offset, Mux(next_block, job.row_offset, following))),
         ]
         with m.If(starts | (self.step & last_column)):
-            ring = (Mux(starts, new.pitch, job.pitch), Mux(starts, new.extent, job.extent))
+            ring = (Mux(self.valid, job.pitch, new.pitch), Mux(self.valid, job.extent, new.extent))
             m.d.sync += [self.address.eq(base + offset), self.column.eq(0), block_base.eq(base)]
             m.d.sync += following.eq(next_offset(offset, *ring))
         with m.If(starts):

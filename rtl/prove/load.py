@@ -86,20 +86,23 @@ class LoadHarness(StreamHarness):
             m.d.sync += begun.eq(0)
         job = Follow(
             m, entered=handed, left=walk.step & walk.last, item=jobs.w_data, chosen=self.chosen[0],
-            room=JOBS_AHEAD + 1, name="job",
+            room=JOBS_AHEAD + 2, name="job",
         )
         jobs.is_well_formed(m)
-        kept, waiting = RowJob(job.kept), jobs.entry(m, job.ahead - walk.valid)
+        follows, following = self._signals["follows"], self._signals["following"]
+        kept, waiting = RowJob(job.kept), jobs.entry(m, job.ahead - walk.valid - follows)
         m.d.comb += [
             Assert(~jobs.w_en | jobs.w_rdy),
             Assert(begun == self._signals["walking"]),
             Assert(~begun | self.command_valid),
             Assert(~handed | ~begun),
             Assert(~dut.command_ready | begun),
-            Assert(job.inside == jobs.level + walk.valid),
+            Assert(job.inside == jobs.level + walk.valid + follows),
         ]
         with m.If(job.watched & walk.valid & (job.ahead == 0)):
             m.d.comb += Assert((walk.number == kept.number) & (walk.unpack == kept.unpack))
+        with m.Elif(job.watched & follows & (job.ahead == walk.valid)):
+            m.d.comb += Assert(following.as_value() == job.kept)
         with m.Elif(job.watched):
             m.d.comb += Assert(waiting == job.kept)
 
@@ -125,7 +128,7 @@ PROOFS = (
             ("take & (~walk.unpack | (quarter == 3) | walk.last_in_row)", "take & (~walk.unpack | (quarter == 3))"),
             ("jobs.w_rdy & ~walking", "~walking"),
             ("jobs.w_rdy & ~walking", "jobs.w_rdy"),
-            ("jobs.r_en.eq(walk.i.ready)", "jobs.r_en.eq(1)"),
+            ("jobs.r_en.eq(~follows | walk.i.ready)", "jobs.r_en.eq(1)"),
             ("with m.If(walking & splitter.i.ready):", "with m.If(walking):"),
         ),
     ),
