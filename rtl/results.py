@@ -9,7 +9,7 @@ from compiler.encoding import Unit
 from compiler.pipeline import RESULT_PLACES
 from rtl import command as cmd
 from rtl.array import ACC_BITS
-from rtl.delay import delayed
+from rtl.delay import delay_line, delayed
 from rtl.interfaces import LayerConstants
 from rtl.microop import CONTEXTS, further_pixels, result_tag
 from rtl.requantizer import RequantizerLane
@@ -27,9 +27,9 @@ class Results(wiring.Component):
     the result is issued (`residual_address`). The result of a partial command comes this way too, so that the command
     finishes in order, and is dropped instead of written.
 
-    Members: `starts_command` + `plan_command` + `context`: constants of the next context; `context_free`;
+    Members: `starts_command` + `command` + `context`: constants of the next context; `context_free`;
     `result`, `result_valid`: to the scratchpad; `finished`: pulse per command; `overflow`: a result's address is
-    outside the scratchpad;
+    outside the scratchpad, a cycle before it would be written;
     `layer`, `stages` (with trace): of the result being written.
     """
 
@@ -48,9 +48,9 @@ class Results(wiring.Component):
             "residual_address": In(16),
             "residual_sub": In(3),
             "starts_command": In(1),
-            "plan_command": In(COMMAND_BITS),
+            "command": In(COMMAND_BITS),
             "context": In(range(CONTEXTS)),
-            "context_free": Out(1),
+            "context_free": Out(1, init=1),
             "push": In(1),
             "acc": In(results(signed(ACC_BITS))),
             "shift": In(data.ArrayLayout(SHIFT_BITS, lanes)),
@@ -97,7 +97,7 @@ class Results(wiring.Component):
         """Layer constants of the commands under way, by context; a context is free again when its command finished."""
         constants = [Signal(LayerConstants, name=f"constants_{i}") for i in range(CONTEXTS)]
         layers = [Signal(16, name=f"layer_{i}") for i in range(CONTEXTS)]
-        planned = cmd.fields(Unit.COMPUTE, self.plan_command)
+        planned = cmd.fields(Unit.COMPUTE, self.command)
         following = (self.context + 1)[: (CONTEXTS - 1).bit_length()]
         for i in range(CONTEXTS):
             with m.If(self.starts_command & (following == i)):
@@ -106,8 +106,8 @@ class Results(wiring.Component):
                 ]
                 m.d.sync += layers[i].eq(planned.layer)
         started = Signal(range(CONTEXTS + 1))
-        m.d.sync += started.eq(started + self.starts_command - self.finished)
-        m.d.comb += self.context_free.eq(started != CONTEXTS)
+        following_started = started + self.starts_command - self.finished
+        m.d.sync += [started.eq(following_started), self.context_free.eq(following_started != CONTEXTS)]
         return constants, layers
 
     def _residual_operands(self, m):
@@ -194,18 +194,24 @@ class Results(wiring.Component):
                 earlier = held
             return Cat(earlier, now)
 
-        valid = beside(final, "write_valid")
-        tag = data.View(entry.tag.shape(), beside(entry.tag.as_value(), "write_tag"))
-        in_range = tag.address + further_pixels(tag.pixel_valid) < config.scratchpad_words
+        valid, bits = (
+            delay_line(m, value, latency, name=name)[latency - 1 :]
+            for value, name in ((final, "write_valid"), (entry.tag.as_value(), "write_tag"))
+        )
+        before, tag = (data.View(entry.tag.shape(), each) for each in bits)
+        counts = valid[0] & ~before.partial
+        in_range = before.address + further_pixels(before.pixel_valid) < config.scratchpad_words
+        m.d.sync += [
+            self.result_valid.eq(counts & in_range),
+            self.finished.eq(valid[0] & before.command_last),
+        ]
         m.d.comb += [
             self.result.address.eq(tag.address),
             self.result.sub.eq(tag.sub),
             self.result.pixel_valid.eq(tag.pixel_valid),
             self.result.data.as_value().eq(collected([lane.output for lane in lanes], "output")),
-            self.result_valid.eq(valid & ~tag.partial & in_range),
-            self.overflow.eq(valid & ~tag.partial & ~in_range),
-            self.overflow_context.eq(tag.context),
-            self.finished.eq(valid & tag.command_last),
+            self.overflow.eq(counts & ~in_range),
+            self.overflow_context.eq(before.context),
         ]
         if self._trace:
             m.d.comb += [
