@@ -59,6 +59,7 @@ class RowPlanner(wiring.Component):
         self._idle, self._move, self._restart = Signal(name="idle"), Signal(name="move"), Signal(name="restart")
         self._slot = Signal(16, name="slot")  # slot offset of that input row
         self._last_slot = Signal(16, name="last_slot")  # that of the ring's last slot
+        self._next_group = Signal(name="next_group")  # the row that moved in the cycle before was its group's last
         self._rows_end, self._groups_end = Signal(name="rows_end"), Signal(name="groups_end")
         m.submodules.legal = legal = LegalCompute(config)
         m.d.comb += [
@@ -134,15 +135,19 @@ class RowPlanner(wiring.Component):
             m.d.sync += self.valid.eq(0)
 
     def _groups(self, m) -> None:
-        """Counts rows and lane groups; what ends with this row is known two cycles after the row before has moved."""
+        """Counts rows and lane groups; what ends with a row is known three cycles after the row before has moved."""
         c, row, group = self._c, Signal(16, name="row"), Signal(16, name="group")
         self._group = group
-        m.d.sync += [self._rows_end.eq(row == c.output_rows), self._groups_end.eq(group + 1 == c.groups)]
+        m.d.sync += [
+            self._next_group.eq(self._move & self._rows_end),
+            self._rows_end.eq(row == c.output_rows),
+            self._groups_end.eq(group + 1 == c.groups),
+        ]
         with m.If(self._idle | self._move):
             m.d.sync += row.eq(Mux(self._restart, 1, row + 1))
         with m.If(self._idle):
             m.d.sync += group.eq(0)
-        with m.Elif(self._move & self._rows_end):
+        with m.Elif(self._next_group):
             m.d.sync += group.eq(group + 1)
 
     def _input_rows(self, m) -> None:
@@ -180,12 +185,12 @@ class RowPlanner(wiring.Component):
         """Block offsets: the next lane group within the word, after the last one the next channel block's first."""
         c, sub = self._c, self._prepared.sub
         self._block_ends = Signal(name="block_ends")
-        m.d.comb += self._block_ends.eq(self._move & self._rows_end & (sub == WORD_BYTES // self._config.lanes - 1))
+        m.d.comb += self._block_ends.eq(self._next_group & (sub == WORD_BYTES // self._config.lanes - 1))
         with m.If(self._idle):
             m.d.sync += sub.eq(c.first_group)
         with m.Elif(self._block_ends):
             m.d.sync += sub.eq(0)
-        with m.Elif(self._move & self._rows_end):
+        with m.Elif(self._next_group):
             m.d.sync += sub.eq(sub + 1)
         follows_output = c.mode[0] ^ c.mode[1]  # WINDOW and SEQUENTIAL
         block = self._block(m, "input", follows_output)
@@ -201,7 +206,7 @@ class RowPlanner(wiring.Component):
         return block
 
     def _result_rows(self, m, name: str) -> None:
-        """Word address of an output row or a residual operand's, complete three cycles after the row before moved."""
+        """Word address of an output row or a residual operand's, complete four cycles after the row before moved."""
         pitch, extent, base, first = (
             getattr(self._c, f"{name}_{field}") for field in ("pitch", "extent", "base", "row_offset")
         )
