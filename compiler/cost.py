@@ -17,7 +17,7 @@ from compiler.tiling import LayerPlan
 from golden.network import Network
 
 EXPOSED = 8  # of so many transferred words one costs a cycle of its own: bank conflicts, first and last tiles
-START = 5  # cycles from the last result of a tile to the first micro-operation of one that reads it
+START = 7  # cycles from the last result of a tile to the first micro-operation of one that reads it
 
 
 def cost(section: Section, network: Network, config: EngineConfig, external: frozenset[str]) -> float:

@@ -8,12 +8,15 @@ from compiler.config import EngineConfig
 from compiler.cycle_banks import ArrayAccesses
 from compiler.cycle_queue import Clock, Finished, Queue
 from compiler.cycle_reads import Memory, block_runs
-from compiler.cycle_rows import row_cycles
+from compiler.cycle_rows import RowCycles, row_cycles
 from compiler.encoding import Unit
 from compiler.pipeline import pipeline
 
 WAIT_NAMES = {Unit.COMPUTE: "requantizer", Unit.STORE: "store", Unit.WEIGHTS: "weights", Unit.LOAD: "activations"}
 CONTEXTS = 4  # commands whose results may be under way at once
+LOOK = 1  # cycles in which the planner looks at a command before it starts
+ISSUE = 1  # cycles from the walk to the micro-operation of its place
+SHOWN = 1  # cycles from that to the counters
 STORE_PLACES = 32  # words between scratchpad and bus, and bursts without an answer
 STORE_PIPELINE = 6  # cycles from the last word of a burst to its first on the bus
 NEVER = 1 << 62
@@ -31,6 +34,21 @@ class LayerCount:
         self.causes[cause] = self.causes.get(cause, 0) + cycles
 
 
+def last_row(rows: RowCycles, move: int, take: int) -> tuple[int, int]:
+    """When the last row of a command moves out of the planner and is taken, if its first does in these cycles.
+
+    The planner is two rows ahead: the first rows behind a long one follow without the gaps that planning makes.
+    """
+    left = rows.count - 1
+    if left and rows.issue >= rows.plan:
+        return max(move + left * rows.plan, take + (left - 1) * rows.issue + 1), take + left * rows.issue
+    while left and move + 1 < take:
+        move = max(move + rows.plan, take + 1)
+        take = max(take + rows.issue, move + 1)
+        left -= 1
+    return move + left * rows.plan, take + left * rows.plan
+
+
 class Compute:
     """The planner and the sequencer: every cycle belongs to a layer and has a cause, as in the counters."""
 
@@ -40,7 +58,8 @@ class Compute:
         self.accesses = ArrayAccesses(config, self._written)
         self._idle = True
         self._idle_from = 0
-        self._row_ends = -1  # last cycle of the row in the sequencer
+        self._taken = -1  # the sequencer took the last row of the command before
+        self._row_ends = -1  # last cycle of its walk through that row
         self._layer = 0
         self._counted = 0  # cycles before this one have their cause
         self._ends: deque[int] = deque()  # of commands whose results are under way
@@ -53,8 +72,9 @@ class Compute:
         head = self._queue.head
         if head is None or not self._idle:
             return
-        if self._clock.now < self._idle_from:
-            return self._clock.at(self._idle_from, self._look)
+        looked = max(self._idle_from, self._queue.head_since + LOOK)
+        if self._clock.now < looked:
+            return self._clock.at(looked, self._look)
         missing = self._finished.missing(head)
         if missing is not None:
             self._waits.append((self._clock.now, WAIT_NAMES[missing]))
@@ -67,32 +87,38 @@ class Compute:
         now = self._clock.now
         ready = now + rows.plan
         free = self._ends.popleft() + 1 if len(self._ends) == CONTEXTS else 0
-        take = max(ready, self._row_ends, free)
-        self._count_idle(fields["layer"], now, min(ready, take + 1), take + 1)
-        self.accesses.add(take + 1, fields)
-        last_take = take + (rows.count - 1) * rows.interval
+        move = max(ready, self._taken + 1, free)
+        take = max(move + 1, self._row_ends)
+        full = ready if move == free else move + 1  # the cycles from here on are the requantizer's
+        self._count_idle(fields["layer"], now, min(full, take + 1), take + 1)
+        self.accesses.add(take + 1 + ISSUE, fields)
+        last_move, self._taken = last_row(rows, move, take)
+        gaps = self._taken - take - (rows.count - 1) * rows.issue
+        taken = min(gaps, (rows.count - 1) * rows.taken)
         layer = self.layers.setdefault(fields["layer"], LayerCount())
         layer.add("active", rows.count * rows.active)
         layer.add("fill", rows.count * rows.fill)
-        layer.add("requantizer", rows.count * rows.held + (rows.count - 1) * rows.taken)
-        layer.add("program", (rows.count - 1) * rows.planned)
-        self._row_ends = last_take + rows.issue
-        self._counted = self._row_ends + 1
-        self._ends.append(self._row_ends + self._written)
-        self._finished.pulse(Unit.COMPUTE, self._row_ends + self._written)
-        self._idle_from = last_take + 1
-        self._clock.at(last_take, self._consume)
+        layer.add("requantizer", rows.count * rows.held + taken)
+        layer.add("program", gaps - taken)
+        self._row_ends = self._taken + rows.issue
+        self._counted = self._row_ends + 1 + ISSUE + SHOWN
+        self._ends.append(self._row_ends + ISSUE + self._written)
+        self._finished.pulse(Unit.COMPUTE, self._row_ends + ISSUE + self._written)
+        self._idle_from = last_move + 1
+        self._clock.at(last_move, self._consume)
 
     def _consume(self) -> None:
         self._idle = True
         self._queue.consume(self._clock.now)
 
     def _count_idle(self, layer: int, started: int, ready: int, issue: int) -> None:
-        """Causes of the cycles between the row before and the first micro-operation of this command."""
-        arrived = min(max(self._counted, self._queue.head_since), issue)
+        """Causes of the cycles between the row before and the first of this command, as the counters show them."""
+        started, ready, issue = (cycle + ISSUE + SHOWN for cycle in (started, ready, issue))
+        arrived = min(max(self._counted, self._queue.head_since + ISSUE + SHOWN), issue)
         self.layers.setdefault(self._layer, LayerCount()).add("program", arrived - self._counted)
         self._layer = layer
-        changes = [(since, cause) for since, cause in self._waits if since < started]
+        changes = [(since + ISSUE + SHOWN, cause) for since, cause in self._waits]
+        changes = [(since, cause) for since, cause in changes if since < started]
         changes += [(started, "program"), (ready, "requantizer"), (issue, "")]
         self._waits = []
         target = self.layers.setdefault(layer, LayerCount())

@@ -12,7 +12,6 @@ from rtl.array import MacArray
 from rtl.bank import SUB_BITS
 from rtl.compute_ports import back_members, trace_members
 from rtl.delay import delay_line
-from rtl.interfaces import Cause
 from rtl.microop import CONTEXTS, RIGHT, further_pixels
 from rtl.operands import Operands
 from rtl.planned_walk import PlannedWalk
@@ -59,14 +58,8 @@ class Compute(wiring.Component):
         self._front(m, walk, results)
         stages = pipeline(config)
         at = delay_line(m, walk.issue, stages.result, name="op")
-        overflow = self._addresses(m, at[1], at[ADDRESS])
-        numbers = self._numbers(m, walk)
-        residual_overflow, residual_context = self._residual_overflow(m, walk)
-        guilty = Mux(overflow, at[ADDRESS].result.context, results.overflow_context)
-        guilty = Mux(residual_overflow, residual_context, guilty)
+        self._overflow(m, walk, results, self._addresses(m, at[1], at[ADDRESS]), at[ADDRESS].result.context)
         m.d.comb += [
-            self.overflow.eq(overflow | residual_overflow | results.overflow),
-            self.overflow_number.eq(numbers[guilty]),
             self.group_sub.eq(at[ADDRESS].group_sub),
             *(getattr(operands, name).eq(getattr(self, name)) for name in row_members(config, In)),
             operands.at_words.eq(at[WORDS]),
@@ -93,32 +86,32 @@ class Compute(wiring.Component):
     def _front(self, m, walk, results) -> None:
         for name in ("command", "command_valid", "may_start", "blocked_cause"):
             m.d.comb += getattr(walk, name).eq(getattr(self, name))
+        for name in ("command_ready", "illegal", "cause"):
+            m.d.comb += getattr(self, name).eq(getattr(walk, name))
         m.d.comb += [
-            self.command_ready.eq(walk.command_ready),
-            self.illegal.eq(walk.illegal),
             walk.room.eq(results.room),
             walk.context_free.eq(results.context_free),
+            results.command.eq(self.command),
             results.residual_sub.eq(walk.issue.result.sub),
             self.cause_layer.eq(walk.layer),
         ]
-        handed = ("takes_room", "wants_residual", "residual_address", "starts_command", "plan_command", "context")
-        for name in handed:
+        for name in ("takes_room", "wants_residual", "residual_address", "starts_command", "context"):
             m.d.comb += getattr(results, name).eq(getattr(walk, name))
-        with m.If(walk.issue.valid):
-            m.d.comb += self.cause.eq(Mux(walk.issue.compute, Cause.ACTIVE, Cause.FILL))
-        with m.Elif(walk.active):
-            m.d.comb += self.cause.eq(Cause.REQUANTIZER)
-        with m.Else():
-            m.d.comb += self.cause.eq(walk.cause)
-            with m.If(self.command_valid):
-                m.d.comb += self.cause_layer.eq(cmd.fields(Unit.COMPUTE, self.command).layer)
 
-    def _numbers(self, m, walk) -> Array:
-        """The numbers of the commands under way, by context."""
+    def _overflow(self, m, walk, results, address_wrong, address_context) -> None:
+        """An address outside the memory, of an input, a residual operand or a result, is told of a cycle later."""
         numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
         with m.If(walk.starts_command):
             m.d.sync += numbers[(walk.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
-        return numbers
+        residual_wrong, residual_context = self._residual_overflow(m, walk)
+        guilty = Signal(range(CONTEXTS), name="guilty")
+        m.d.sync += [
+            self.overflow.eq(address_wrong | residual_wrong | results.overflow),
+            guilty.eq(
+                Mux(residual_wrong, residual_context, Mux(address_wrong, address_context, results.overflow_context))
+            ),
+        ]
+        m.d.comb += self.overflow_number.eq(numbers[guilty])
 
     def _addresses(self, m, at_sum, at_address):
         """Row addresses, registered for stage ADDRESS; returns whether a word that counts lies outside the memory."""
@@ -145,7 +138,7 @@ class Compute(wiring.Component):
         outside = walk.residual_address + further >= self._config.scratchpad_words
         m.d.sync += [
             wrong.eq(walk.takes_room & walk.wants_residual & outside),
-            context.eq(walk.context),
+            context.eq(walk.issue.result.context),
         ]
         return wrong, context
 

@@ -1,74 +1,85 @@
 """The kernel positions of one output step of a DENSE or SEQUENTIAL command, one after the other."""
 
-from amaranth.hdl import Signal, signed
+from amaranth.hdl import Mux, Signal
 
 from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
-from compiler.encoding import Mode
-from rtl.ring import next_offset
+from rtl.ring import following_offset
 
 
 class KernelWalk:
     """(ky, kx, vector) of a DENSE step, the vector innermost; (ky, kx) of a SEQUENTIAL one.
 
-    Signals of the current position: `kx`; `block`, `sub`: block offset and vector within the word; `tap`: its number
-    modulo SEQUENTIAL_TAPS; `offset`, `row_valid`: slot offset of its input row, whether that lies in the image;
-    `fresh`, `last`: first, last of the step. Throughput: a position per cycle, without gaps between steps.
+    Signals of the current position: `kx`, `ky`; `block`, `sub`: block offset and vector within the word; `tap`: its
+    number modulo SEQUENTIAL_TAPS; `offset`: slot offset of its input row; `fresh`, `last`: first, last of the step;
+    `last_vector`: of the innermost loop, which a windowed command has in place of the vectors; `last_is_next`: the
+    vector after this one is the last. Every condition that ends a loop is a register, set as its counter moves.
+    Throughput: a position per cycle, without gaps between steps.
     """
 
-    def __init__(self, config: EngineConfig, command):
-        self._config, self._command = config, command
-        self.kx, self._ky, self._v, self.sub, self.block = Signal(16), Signal(16), Signal(16), Signal(2), Signal(16)
-        self.offset, self._image_row = Signal(16), Signal(signed(18), name="image_row")
-        self.tap = Signal(range(SEQUENTIAL_TAPS))
-        self.fresh = Signal(init=1)
-        self.last = Signal()
-        self._v_last = (command.mode == Mode.SEQUENTIAL) | (self._v + 1 == command.vectors)
-        self._kx_last = self.kx + 1 == command.kernel_width
-        self._ky_last = self._ky + 1 == command.kernel_height
-        self.row_valid = (self._image_row >= 0) & (self._image_row < command.input_height)
+    def __init__(self, config: EngineConfig, command, shape, row):
+        self._config, self._command, self._shape = config, command, shape
+        self.kx, self.ky, self.block = Signal(16, name="kx"), Signal(16, name="ky"), Signal(16, name="block")
+        self.sub, self.tap = Signal(2, name="sub"), Signal(range(SEQUENTIAL_TAPS), name="tap")
+        self.fresh, self.last = Signal(name="fresh"), Signal(name="step_last")
+        self.last_vector, self._last_column = Signal(name="last_vector"), Signal(name="last_column")
+        self._last_row, self._top = Signal(name="last_row"), Signal(name="top")
+        self._vector = Signal(16, init=2, name="vector")  # number of the vector + 2
+        self._offset = Signal(16, name="kernel_offset")  # of a row below the first
+        self.last_is_next = self._vector == command.vectors
+        self.offset = Mux(self._top, row.offset[0], self._offset)
 
-    def add(self, m, go, row, take, plan) -> None:
-        """A position further with `go`, within `row`; `take`: `plan` is the next row."""
-        m.d.comb += self.last.eq(self._v_last & self._kx_last & self._ky_last)
+    def add(self, m, go, take, planned, last_is_next, ring) -> None:
+        """A position further with `go`; `take`: the next row begins, `planned` is its shape.
+
+        last_is_next: of the innermost loop of vectors or passes; ring: (pitch, offset of the last slot).
+        """
+        shape, command = self._shape, self._command
+        m.d.comb += self.last.eq(self.last_vector & self._last_column & self._last_row)
         with m.If(go):
+            m.d.sync += [
+                self.fresh.eq(self.last),
+                self.last_vector.eq(Mux(self.last_vector, shape.one_pass, last_is_next)),
+            ]
             self._next_vector(m)
-            with m.If(self._v_last):
-                self._next_column(m)
-                with m.If(self._kx_last):
-                    self._next_row(m)
+            with m.If(self.last_vector):
+                last = Mux(self._last_column, shape.one_column, two_more(self.kx, command.kernel_width))
+                m.d.sync += [self.kx.eq(self.kx + 1), self._last_column.eq(last), *self._first_vector()]
+                with m.If(self._last_column):
+                    self._next_row(m, ring)
             with m.If(self.last):
-                self._next_step(m, row)
+                m.d.sync += [self.ky.eq(0), self.tap.eq(0), self._top.eq(1)]
         with m.If(take):
-            m.d.sync += [self.offset.eq(plan.offset[0]), self._image_row.eq(plan.image_row)]
+            m.d.sync += [
+                *self._first_vector(),
+                *(counter.eq(0) for counter in (self.kx, self.ky, self.tap)),
+                self.fresh.eq(1),
+                self._top.eq(1),
+                self.last_vector.eq(planned.starts_last),
+                self._last_column.eq(planned.one_column),
+                self._last_row.eq(planned.one_row),
+            ]
+
+    def _first_vector(self) -> list:
+        return [self._vector.eq(2), self.sub.eq(0), self.block.eq(0)]
 
     def _next_vector(self, m) -> None:
-        last_sub = WORD_BYTES // self._config.taps - 1
-        m.d.sync += [
-            self.fresh.eq(0),
-            self._v.eq(self._v + 1),
-            self.sub.eq(self.sub + 1),
-            self.tap.eq(self.tap + 1),
-        ]
-        with m.If(self.sub == last_sub):
+        m.d.sync += [self._vector.eq(self._vector + 1), self.sub.eq(self.sub + 1), self.tap.eq(self.tap + 1)]
+        with m.If(~self._shape.windowed & (self.sub == WORD_BYTES // self._config.taps - 1)):
             m.d.sync += [self.sub.eq(0), self.block.eq(self.block + self._command.input_block_stride)]
 
-    def _next_column(self, m) -> None:
-        m.d.sync += [self._v.eq(0), self.sub.eq(0), self.block.eq(0), self.kx.eq(self.kx + 1)]
-
-    def _next_row(self, m) -> None:
-        c = self._command
+    def _next_row(self, m, ring) -> None:
+        height = self._command.kernel_height
         m.d.sync += [
             self.kx.eq(0),
-            self._ky.eq(self._ky + 1),
-            self._image_row.eq(self._image_row + 1),
-            self.offset.eq(next_offset(self.offset, c.input_pitch, c.input_extent)),
+            self.ky.eq(self.ky + 1),
+            self._top.eq(0),
+            self._last_row.eq(Mux(self._last_row, self._shape.one_row, two_more(self.ky, height))),
+            self._offset.eq(following_offset(self.offset, *ring)),
         ]
 
-    def _next_step(self, m, row) -> None:
-        m.d.sync += [
-            self.fresh.eq(1),
-            self._ky.eq(0),
-            self.tap.eq(0),
-            self.offset.eq(row.offset[0]),
-            self._image_row.eq(row.image_row),
-        ]
+
+def two_more(number, limit):
+    """Whether number + 2 == limit, without a carry chain: the carries that the limit asks for are those that arise."""
+    asked = number ^ limit ^ 2
+    arise = (number & (asked | 2))[: len(limit) - 1] << 1
+    return asked == arise

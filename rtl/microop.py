@@ -43,8 +43,8 @@ def micro_op(config: EngineConfig) -> data.StructLayout:
             "late": 1,
             "pass_number": 4,
             "tap": range(SEQUENTIAL_TAPS),
-            "weight_row": 16,
-            "parameter_row": 16,
+            "weight_row": range(config.weight_rows),
+            "parameter_row": range(config.parameter_rows),
             "result": result_tag(config),
         }
     )

@@ -1,7 +1,7 @@
 """From accumulators to scratchpad: credits, result FIFO, residual operands, requantizer lanes, result writes."""
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.config import EngineConfig
@@ -12,6 +12,7 @@ from rtl.array import ACC_BITS
 from rtl.delay import delay_line, delayed
 from rtl.interfaces import LayerConstants
 from rtl.microop import CONTEXTS, further_pixels, result_tag
+from rtl.queue import Queue
 from rtl.requantizer import RequantizerLane
 from rtl.result_fifo import CreditFifo
 from rtl.rows import COMMAND_BITS
@@ -27,9 +28,9 @@ class Results(wiring.Component):
     the result is issued (`residual_address`). The result of a partial command comes this way too, so that the command
     finishes in order, and is dropped instead of written.
 
-    Members: `starts_command` + `plan_command` + `context`: constants of the next context; `context_free`;
+    Members: `starts_command` + `command` + `context`: constants of the next context; `context_free`;
     `result`, `result_valid`: to the scratchpad; `finished`: pulse per command; `overflow`: a result's address is
-    outside the scratchpad;
+    outside the scratchpad, a cycle before it would be written;
     `layer`, `stages` (with trace): of the result being written.
     """
 
@@ -48,9 +49,9 @@ class Results(wiring.Component):
             "residual_address": In(16),
             "residual_sub": In(3),
             "starts_command": In(1),
-            "plan_command": In(COMMAND_BITS),
+            "command": In(COMMAND_BITS),
             "context": In(range(CONTEXTS)),
-            "context_free": Out(1),
+            "context_free": Out(1, init=1),
             "push": In(1),
             "acc": In(results(signed(ACC_BITS))),
             "shift": In(data.ArrayLayout(SHIFT_BITS, lanes)),
@@ -81,7 +82,9 @@ class Results(wiring.Component):
                 "tag": self.tag.shape(),
             }
         )
-        m.submodules.fifo = results = CreditFifo(width=self._entry.size, depth=RESULT_PLACES)
+        m.submodules.fifo = results = CreditFifo(
+            width=self._entry.size, depth=RESULT_PLACES, memory=self._config.queue_memory
+        )
         m.d.comb += [
             self.room.eq(results.credit_available),
             results.take.eq(self.takes_room),
@@ -97,7 +100,7 @@ class Results(wiring.Component):
         """Layer constants of the commands under way, by context; a context is free again when its command finished."""
         constants = [Signal(LayerConstants, name=f"constants_{i}") for i in range(CONTEXTS)]
         layers = [Signal(16, name=f"layer_{i}") for i in range(CONTEXTS)]
-        planned = cmd.fields(Unit.COMPUTE, self.plan_command)
+        planned = cmd.fields(Unit.COMPUTE, self.command)
         following = (self.context + 1)[: (CONTEXTS - 1).bit_length()]
         for i in range(CONTEXTS):
             with m.If(self.starts_command & (following == i)):
@@ -106,17 +109,17 @@ class Results(wiring.Component):
                 ]
                 m.d.sync += layers[i].eq(planned.layer)
         started = Signal(range(CONTEXTS + 1))
-        m.d.sync += started.eq(started + self.starts_command - self.finished)
-        m.d.comb += self.context_free.eq(started != CONTEXTS)
+        following_started = started + self.starts_command - self.finished
+        m.d.sync += [started.eq(following_started), self.context_free.eq(following_started != CONTEXTS)]
         return constants, layers
 
     def _residual_operands(self, m):
         """Fetches the residual operands of issued results in order; returns (operands[pixel][lane], valid, take)."""
         config = self._config
         request_layout = data.StructLayout({"address": config.size_bits, "sub": 3})
-        width, depth = config.results * 8, RESULT_PLACES
-        m.submodules.residual_requests = requests = fifo.SyncFIFOBuffered(width=request_layout.size, depth=depth)
-        m.submodules.residual_operands = operands = fifo.SyncFIFOBuffered(width=width, depth=depth)
+        places = {"depth": RESULT_PLACES, "memory": config.queue_memory}
+        m.submodules.residual_requests = requests = Queue(width=request_layout.size, **places)
+        m.submodules.residual_operands = operands = Queue(width=config.results * 8, **places)
         request = data.View(request_layout, requests.r_data)
         accepted = self.residual.valid & self.residual.ready
         m.d.comb += [
@@ -195,18 +198,24 @@ class Results(wiring.Component):
                 earlier = held
             return Cat(earlier, now)
 
-        tags = [
-            data.View(entry.tag.shape(), one)
-            for one in delay_line(m, entry.tag.as_value(), latency, name="write_tag")
+        valid, bits = (
+            delay_line(m, value, latency, name=name)[latency - 1 :]
+            for value, name in ((final, "write_valid"), (entry.tag.as_value(), "write_tag"))
+        )
+        before, tag = (data.View(entry.tag.shape(), each) for each in bits)
+        counts = valid[0] & ~before.partial
+        in_range = before.address + further_pixels(before.pixel_valid) < self._config.scratchpad_words
+        m.d.sync += [
+            self.result_valid.eq(counts & in_range),
+            self.finished.eq(valid[0] & before.command_last),
         ]
-        self._fate(m, delay_line(m, final, latency - 1, name="final"), tags)
-        tag = tags[-1]
         m.d.comb += [
             self.result.address.eq(tag.address),
             self.result.sub.eq(tag.sub),
             self.result.pixel_valid.eq(tag.pixel_valid),
             self.result.data.as_value().eq(collected([lane.output for lane in lanes], "output")),
-            self.overflow_context.eq(tag.context),
+            self.overflow.eq(counts & ~in_range),
+            self.overflow_context.eq(before.context),
         ]
         if self._trace:
             m.d.comb += [

@@ -10,3 +10,8 @@ def next_offset(offset, pitch, extent):
     """
     following = (offset + pitch)[: len(extent)]
     return Mux(following == extent, 0, following)
+
+
+def following_offset(offset, pitch, last):
+    """The same, of a ring whose last slot has the offset `last`, extent - pitch: it does not wait for the sum."""
+    return Mux(offset == last, 0, (offset + pitch)[: len(last)])

@@ -13,6 +13,10 @@ class WindowSteps:
         self._config = config
         self._two_pixels = Const(config.pixels == 2)
 
+    def windowed(self, command):
+        """Whether the window feeds the array."""
+        return command.mode[0] & Const(self._config.window_kernel > 1)
+
     def grid5(self, command):
         """Whether the window is 5 x 5."""
         return (command.grid == 5) if self._config.window_kernel == 5 else Const(0)
@@ -35,25 +39,25 @@ class WindowSteps:
         early = (command.mode == Mode.GATHER) | self.grid5(command)
         return self.wide(command) & early & (command.passes > 1) & self._two_pixels
 
-    def feeds(self, command):
-        """Feeds per step."""
+    def two_feeds(self, command):
+        """Whether a step has two feeds; else it has one."""
         if self._config.pixels == 1:
-            return command.stride_x
+            return command.stride_x[1]
         two = self.wide(command) & ~self.overlaps(command) & self._two_pixels
         if self._config.double_feeds:
             two &= ~self.double(command)
-        return Mux(two, 2, 1)
+        return two
 
-    def before_first(self, command):
-        """n0: feeds at a row's start."""
+    def first_number(self, command):
+        """Minus the feeds of a row that come before the first one with a pass: n0 and all but one of a step."""
         if self._config.pixels == 1:
-            return command.grid - command.stride_x
+            return 1 - command.grid
         if self._config.pixels == 4:
-            return 1
+            return Const(-1)
         before = Mux(self.overlaps(command) | self.grid5(command), 2, 1)
         if self._config.double_feeds:
-            return Mux(self.double(command), command.first_column >= 0, before)
-        return before
+            before = Mux(self.double(command), command.first_column >= 0, before)
+        return -(before + self.two_feeds(command))
 
     def first_left(self, command):
         """Left column of a row's first feed: a double feed holds what the first step lacks in its last column."""
@@ -67,29 +71,24 @@ class WindowWalk:
     """n0 feeds at the row's start, then per step its feeds and passes; the last feed and the first pass share a cycle.
 
     Signals of the current cycle: `feed`: the window takes columns; `compute`: the array takes pass `pass_number`;
-    `first`, `last`: pass of the step; `late`: the feed is the next step's.
+    `first`: pass of the step; `late`: the feed is the next step's. `last_is_next`: the cycle after this one, if in the
+    same step, is its last.
     """
 
-    def __init__(self, steps: WindowSteps, command):
-        self._steps, self._command = steps, command
-        self._step = Signal(signed(7), name="step")  # negative: feeds at the start of a row
-        self._feeds = Signal(2, name="feeds")
-        self.last, self.late = Signal(name="last"), Signal(name="late")
-        number = self._step - self._feeds + 1
-        self.compute = number >= 0
+    def __init__(self, shape, command, last):
+        """last: this cycle is the step's last one."""
+        self._shape, self._last = shape, last
+        self._number = number = Signal(signed(5), name="number")  # of the pass; negative: a feed without one
+        self.compute = ~number[-1]
         self.pass_number = number[:4]
-        self.first = self.compute & (number == 0)
-        self.feed = (self._step < self._feeds) | self.late
-        self._is_last = number + 1 == command.passes
+        self.first = number == 0
+        self.late = shape.overlaps & last
+        self.feed = number[-1] | self.first | self.late
+        self.last_is_next = number + 2 == command.passes
 
     def add(self, m, go, take, planned) -> None:
-        """A cycle further with `go`; `take`: the next row begins, of the command `planned`."""
-        m.d.comb += [
-            self._feeds.eq(self._steps.feeds(self._command)),
-            self.last.eq(self._is_last),
-            self.late.eq(self._steps.overlaps(self._command) & self.last),
-        ]
-        with m.If(go):
-            m.d.sync += self._step.eq(Mux(self.last, 0, self._step + 1))
+        """A cycle further with `go`; `take`: the next row begins, `planned` is its shape."""
         with m.If(take):
-            m.d.sync += self._step.eq(-self._steps.before_first(planned))
+            m.d.sync += self._number.eq(planned.first_number)
+        with m.Elif(go):
+            m.d.sync += self._number.eq(Mux(self._last, -self._shape.two_feeds, self._number + 1))

@@ -40,6 +40,7 @@ class CreditHarness(StreamHarness):
             Assert(~self.push | entries.w_rdy),  # no overflow
             Assert(~entry.leaves | (dut.o.payload == entry.kept)),
             Assert(taken == on_the_way + entries.level),
+            Assert(dut.credit_available == (taken < self._depth)),
             Assert(taken <= self._depth),
             Assert(entries.level == entry.inside),
             Assert(~entry.watched | (entries.entry(m, entry.ahead) == entry.kept)),
@@ -58,8 +59,9 @@ def _proof(depth: int) -> Proof:
         bugs=(
             ("self._taken + self.take - popped", "self._taken + self.take"),
             ("popped.eq(self.o.valid & self.o.ready)", "popped.eq(self.o.ready)"),
-            ("self._taken != self._depth)", "self._taken <= self._depth)"),
-            ("SyncFIFOBuffered(width=width, depth=depth)", "SyncFIFOBuffered(width=width, depth=2)"),
+            ("self._depth - 1", "self._depth"),
+            ("popped | (self.credit_available & ~last)", "self.credit_available & ~last"),
+            ("Queue(width=width, depth=depth", "Queue(width=width, depth=2"),
             ("entries.r_en.eq(popped)", "entries.r_en.eq(self.o.valid)"),
         ),
     )
