@@ -118,7 +118,7 @@ class Compute:
         self.layers.setdefault(self._layer, LayerCount()).add("program", arrived - self._counted)
         self._layer = layer
         changes = [(since + ISSUE + SHOWN, cause) for since, cause in self._waits]
-        changes = [(since, cause) for since, cause in changes if since < started]
+        changes = [(arrived, "program"), *((since, cause) for since, cause in changes if since < started)]
         changes += [(started, "program"), (ready, "requantizer"), (issue, "")]
         self._waits = []
         target = self.layers.setdefault(layer, LayerCount())
