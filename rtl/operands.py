@@ -1,7 +1,8 @@
 """The operand unit: masks padding, slides the windows, and gives every multiplier of the array its activation."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -144,13 +145,15 @@ class Operands(wiring.Component):
         vector = Cat(self.at_feed.mode == Mode.DENSE, *(way.chosen for way in self._gathers())).any()
         ways = [Way(vector, lambda i, t: (shared[i], t)), *self._sequentials(), *self._windows()]
         chosen = [self._let_through(m, ways, pixel) for pixel in range(config.pixels)]
+        x = Signal(self.x.shape(), name="operand", reset_less=True)
+        m.d.comb += self.x.eq(x)
         with m.If(self._gate(m, ways)):
             for pixel, taps in enumerate(chosen):
                 for tap, byte in enumerate(taps):
-                    m.d.sync += [self.x[pixel][lane][tap].eq(byte(lane)) for lane in range(config.lanes)]
+                    m.d.sync += [x[pixel][lane][tap].eq(byte(lane)) for lane in range(config.lanes)]
 
     def _let_through(self, m, ways, pixel: int) -> list[Callable[[int], Value]]:
-        """[tap]: the byte of a lane that this cycle's way gives. AND and OR: a choice by number takes more tables."""
+        """[tap]: the byte of a lane that this cycle's way gives, 0 if it gives none."""
         taps = []
         for tap in range(self._config.taps):
             places = [(way.place(pixel, tap), way) for way in ways]
@@ -158,9 +161,25 @@ class Operands(wiring.Component):
             for place, way in places:
                 if place is not None:
                     found.setdefault((id(place[0]), place[1]), (place[0], []))[1].append(way)
-            terms = [(register, byte, self._gate(m, those)) for (_, byte), (register, those) in found.items()]
-            taps.append(partial(_or_of, terms))
+            terms = [(register, byte, those) for (_, byte), (register, those) in found.items()]
+            taps.append(self._one_of_four(m, terms) if len(terms) == 4 else self._or_of(m, terms))
         return taps
+
+    def _or_of(self, m, terms) -> Callable[[int], Value]:
+        """The byte of each term (register, number or LANE, ways) let through by a gate, and OR."""
+        gated = [(register, byte, self._gate(m, ways)) for register, byte, ways in terms]
+        return lambda lane: reduce(
+            or_, (_byte(register, byte, lane) & gate.replicate(8) for register, byte, gate in gated), Const(0, 8)
+        )
+
+    def _one_of_four(self, m, terms) -> Callable[[int], Value]:
+        """The same of four: two tables choose by number, and a register's reset makes 0."""
+        ways = [those for *_, those in terms]
+        number = Cat(self._gate(m, ways[1] + ways[3]), self._gate(m, ways[2] + ways[3]))
+        some = self._gate(m, sum(ways, []))
+        return lambda lane: Mux(
+            some, Cat(_byte(register, byte, lane) for register, byte, _ in terms).word_select(number, 8), 0
+        )
 
     def _gate(self, m, ways):
         """Stage OPERANDS: whether this cycle goes one of these ways."""
@@ -233,9 +252,6 @@ class Operands(wiring.Component):
         return source[row], channel
 
 
-def _or_of(terms, lane: int):
-    """The OR of the bytes (register, number or LANE, gate) whose gate is open."""
-    given = Const(0, 8)
-    for register, byte, gate in terms:
-        given = given | (register.word_select(lane if byte == LANE else byte, 8) & gate.replicate(8))
-    return given
+def _byte(register, byte: int, lane: int):
+    """A byte of a register, by its number or LANE."""
+    return register.word_select(lane if byte == LANE else byte, 8)
