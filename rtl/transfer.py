@@ -168,9 +168,9 @@ class BurstSplitter(wiring.Component):
                 burst.number.eq(number),
                 burst.inside.eq((left >= units) | (left >= to_boundary)),
                 self.o.valid.eq(1),
-                address.eq(address + (beats << 4)),
-                left.eq(left - beats),
-                units.eq(units - beats),
+                address.eq(address + (to_boundary << 4)),  # of a burst that does not end its run
+                left.eq(left - to_boundary),
+                units.eq(units - to_boundary),
                 ends.eq(units <= BURST_BEATS + to_boundary),  # the next burst begins at a boundary
             ]
         with m.Elif(self.o.ready):

@@ -92,7 +92,7 @@ PROOFS = (
             ("busy.eq(~busy | (remaining != 1))", "busy.eq(~busy | (remaining != 0))"),
             ("self.i.ready.eq(~busy)", "self.i.ready.eq(1)"),
             ("(left >= units) | (left >= to_boundary)", "left >= 1"),
-            ("left.eq(left - beats)", "left.eq(left - to_boundary)"),
+            ("left.eq(left - to_boundary)", "left.eq(left - BURST_BEATS)"),
             ("units <= BURST_BEATS + to_boundary", "units <= BURST_BEATS"),
         ),
     ),
