@@ -12,7 +12,7 @@ OPERANDS = 7  # the window has shifted; operands are selected
 MULTIPLY = 8  # operands are registered
 PRODUCT = 2  # cycles from operands to their products
 REQUANTIZER = 9  # cycles of a requantizer lane
-ENTRY = 2  # cycles from the accumulators through the result FIFO to the lanes
+ENTRY = 3  # cycles from the accumulators through the result FIFO to the lanes
 RESULT_PLACES = 20  # results issued and not yet requantized; no less than the pipeline needs at full rate
 
 

@@ -1,6 +1,6 @@
 """From accumulators to scratchpad: credits, result FIFO, residual operands, requantizer lanes, result writes."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -91,9 +91,8 @@ class Results(wiring.Component):
             results.push_data.eq(Cat(self.acc.as_value(), self.shift.as_value(), self.tag.as_value())),
             results.push.eq(self.push),
         ]
-        constants, layers = self._constants(m)
-        operand, operand_valid, operand_take = self._residual_operands(m)
-        self._requantize(m, results.o, constants, layers, operand, operand_valid, operand_take)
+        commands = self._constants(m)
+        self._requantize(m, results.o, self._residual_operands(m), commands)
         return m
 
     def _constants(self, m):
@@ -139,28 +138,41 @@ class Results(wiring.Component):
         ]
         return operands.r_data, operands.r_rdy, take
 
-    def _requantize(self, m, results, constants, layers, operand, operand_valid, operand_take) -> None:
+    def _enter(self, m, results, operands, commands, leaves):
+        """The next result into registers as the one there leaves: whether one is there, entry, operand, constants.
+
+        operands: (operand, valid, take).  commands: (constants, layers) by context; results come in the order of their
+        commands, so the one that ends a command tells whose the next is.
+        """
+        operand, operand_valid, operand_take = operands
+        there, enters, head = Signal(name="there"), Signal(name="enters"), Signal(range(CONTEXTS), init=1, name="head")
+        coming = data.View(self._entry, results.payload)
+        constants, layer = (Array(Value.cast(one) for one in each)[head] for each in commands)
+        uses_operand = data.View(LayerConstants, constants).residual
+        m.d.comb += [
+            enters.eq(results.valid & (operand_valid | ~uses_operand) & (~there | leaves)),
+            results.ready.eq(enters),
+            operand_take.eq(enters & uses_operand),
+        ]
+        values = {"entry": coming, "operand": operand, "constants": data.View(LayerConstants, constants)}
+        values |= {"layer": layer}
+        held = [Signal.like(value, name=f"entered_{name}", reset_less=True) for name, value in values.items()]
+        m.d.sync += there.eq(enters | (there & ~leaves))
+        with m.If(enters):
+            m.d.sync += [one.eq(value) for one, value in zip(held, values.values(), strict=True)]
+            m.d.sync += head.eq(head + coming.tag.command_last)
+        return there, *held
+
+    def _requantize(self, m, results, operands, commands) -> None:
         """`results / requant_lanes` cycles per result, then one write."""
         config = self._config
         phases = config.results // config.requant_lanes
-        phase = Signal(range(max(phases, 2)))
-        entry = data.View(self._entry, results.payload)
-        go, final = Signal(), Signal()
-        m.d.comb += [
-            go.eq(results.valid & (operand_valid | ~entry.tag.residual)),
-            final.eq(go & (phase == phases - 1)),
-            results.ready.eq(final),
-            operand_take.eq(final & entry.tag.residual),
-        ]
-        with m.If(go):
+        phase, final = Signal(range(max(phases, 2))), Signal()
+        there, entry, operand, current, layer = self._enter(m, results, operands, commands, final)
+        m.d.comb += final.eq(there & (phase == phases - 1))
+        with m.If(there):
             m.d.sync += phase.eq(Mux(final, 0, phase + 1))
 
-        current = Signal(LayerConstants)
-        layer = Signal(16)
-        m.d.comb += [
-            current.eq(Array(c.as_value() for c in constants)[entry.tag.context]),
-            layer.eq(Array(layers)[entry.tag.context]),
-        ]
         acc = (
             Cat(entry.acc.as_value()).word_select(phase, ACC_BITS * config.requant_lanes)
             if phases > 1
