@@ -8,7 +8,7 @@ from compiler.config import WORD_BYTES, EngineConfig
 from compiler.cycle_rows import RowCycles, first_left, result_column, row_cycles, window_feeds
 from compiler.encoding import Mode
 from compiler.footprint import WINDOWED, feed_words
-from compiler.pipeline import ADDRESS
+from compiler.pipeline import BANKS
 
 REMEMBERED = 4  # commands whose reads may still come
 
@@ -38,7 +38,7 @@ class ArrayAccesses:
 
     def reads(self, word: int, cycle: int) -> bool:
         """Whether the array reads from the bank of scratchpad word `word` in that cycle."""
-        found = self._place(cycle - ADDRESS)
+        found = self._place(cycle - BANKS)
         if found is None:
             return False
         fields, row, place = found

@@ -46,7 +46,7 @@ class Fetch:
         self._asking = False
         self._promised += self._asked
         self._sizes.append(self._asked)
-        self._clock.at(self._clock.now + 2, self._ask)
+        self._clock.at(self._clock.now + 3, self._ask)
 
     def _answered(self, first: int, last: int) -> None:
         count, span = self._sizes.popleft(), last - first
@@ -115,7 +115,7 @@ class _Splitter:
 
     def _granted(self) -> None:
         self._asking = False
-        self._step()
+        self._clock.at(self._clock.now + 1, self._step)
 
     def _release(self) -> None:
         self.free = True

@@ -6,14 +6,15 @@ from enum import IntEnum
 from compiler.config import EngineConfig
 
 ADDRESS = 2  # row addresses are presented to the scratchpad
-WORDS = 5  # scratchpad words arrive
-FEED = 6  # masked columns and vectors are registered
-OPERANDS = 7  # the window has shifted; operands are selected
-MULTIPLY = 8  # operands are registered
+BANKS = 3  # and have their banks; others wait
+WORDS = 6  # scratchpad words arrive
+FEED = 7  # masked columns and vectors are registered
+OPERANDS = 8  # the window has shifted; operands are selected
+MULTIPLY = 9  # operands are registered
 PRODUCT = 2  # cycles from operands to their products
 REQUANTIZER = 9  # cycles of a requantizer lane
 ENTRY = 3  # cycles from the accumulators through the result FIFO to the lanes
-RESULT_PLACES = 20  # results issued and not yet requantized; no less than the pipeline needs at full rate
+RESULT_PLACES = 22  # results issued and not yet requantized; no less than the pipeline needs at full rate
 
 
 class InOrder(IntEnum):

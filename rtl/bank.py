@@ -26,10 +26,10 @@ def lane_bytes(word, group_sub, lanes: int):
 class Bank(wiring.Component):
     """`scratchpad_words / banks` words of 16 bytes.
 
-    Members: `array[j]`, `array_index[j]`: row j of the array reads here (at most one does, docs/engine.md);
-    `array_sub`: the lane group that it wants; `residual`, `residual_index`, `residual_sub`: read where the array does
-    not; `store_index`: read where neither does; `read_data`: the word, `read_part`: the bytes of the lane group in it,
-    `latency` cycles later.
+    Members: `array[j]`, `array_index[j]`: row j of the array reads here in the next cycle (at most one does,
+    docs/engine.md); `array_sub`: the lane group that it wants; `busy`: the array reads in this cycle; `residual`,
+    `residual_index`, `residual_sub`: read where it does not; `store_index`: read where neither does; `read_data`: the
+    word, `read_part`: the bytes of the lane group in it, `latency` cycles after what decides, for the array one more.
     `write`: which of the word's groups of `lanes` bytes are written, from `write_data` at `write_index`.
     """
 
@@ -43,6 +43,7 @@ class Bank(wiring.Component):
                 "array": In(config.row_ports),
                 "array_index": In(data.ArrayLayout((self._depth - 1).bit_length(), config.row_ports)),
                 "array_sub": In(SUB_BITS),
+                "busy": Out(1),
                 "residual": In(1),
                 "residual_index": index,
                 "residual_sub": In(SUB_BITS),
@@ -65,15 +66,24 @@ class Bank(wiring.Component):
 
     def _read(self, m, port) -> None:
         index = Signal.like(port.addr, name="index", reset_less=True)
-        with m.If(self.array.any()):
-            m.d.sync += index.eq(reduce(or_, map(Mux, self.array, self.array_index, repeat(0))))
+        array_index, array_sub = Signal.like(port.addr, reset_less=True), Signal(SUB_BITS, reset_less=True)
+        m.d.sync += [
+            self.busy.eq(self.array.any()),
+            array_index.eq(reduce(or_, map(Mux, self.array, self.array_index, repeat(0)))),
+            array_sub.eq(self.array_sub),
+        ]
+        with m.If(self.busy):
+            m.d.sync += index.eq(array_index)
         with m.Elif(self.residual):
             m.d.sync += index.eq(self.residual_index)
         with m.Else():
             m.d.sync += index.eq(self.store_index)
-        sub = delayed(m, Mux(self.array.any(), self.array_sub, self.residual_sub), 2, name="sub", reset_less=True)
-        word, part = Signal(WORD_BITS, reset_less=True), Signal(self._lanes * 8, reset_less=True)
-        m.d.sync += [word.eq(port.data), part.eq(lane_bytes(port.data, sub, self._lanes))]
+        sub = delayed(
+            m, Mux(self.busy, array_sub, self.residual_sub), self.latency, name="sub", reset_less=True
+        )
+        word = Signal(WORD_BITS, name="word", reset_less=True)
+        m.d.sync += word.eq(port.data)
         m.d.comb += [
-            port.addr.eq(index), port.en.eq(1), self.read_data.eq(word), self.read_part.eq(part),
+            port.addr.eq(index), port.en.eq(1), self.read_data.eq(word),
+            self.read_part.eq(lane_bytes(word, sub, self._lanes)),
         ]

@@ -95,18 +95,21 @@ class Fetch(wiring.Component):
             self.request.valid.eq(asking),
             self.ran_out.eq(running & starved),
         ]
-        requested = asking & self.request.ready
+        granted = Signal()
         m.d.sync += [
             gone.eq(passed),
-            promised.eq(promised + Mux(requested, length + 1, 0) - gone),
+            granted.eq(asking & self.request.ready),
+            promised.eq(promised + Mux(granted, length + 1, 0) - gone),
             starved.eq(started & (left <= 0) & (promised == 0)),
         ]
         with m.If(running & ~started):
             m.d.sync += [address.eq(self.first), left.eq((self.limit - self.first) >> 4), started.eq(1)]
-        with m.Elif(requested):
-            m.d.sync += [address.eq(address + ((length + 1) << 4)), left.eq(left - (length + 1)), asking.eq(0)]
+        with m.Elif(granted):
+            m.d.sync += [address.eq(address + ((length + 1) << 4)), left.eq(left - (length + 1))]
         with m.Elif(running & started & ~asking):
             m.d.sync += [length.eq(beats - 1), asking.eq((left > 0) & (promised <= BUFFER_UNITS - BURST_BEATS))]
+        with m.If(asking & self.request.ready):
+            m.d.sync += asking.eq(0)
 
     def _decode(self, m, buffer, running, passed):
         """(what is known of the unit whose turn it is, whether there is one): of two registers behind the buffer.

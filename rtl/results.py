@@ -119,16 +119,17 @@ class Results(wiring.Component):
         places = {"depth": RESULT_PLACES, "memory": config.queue_memory}
         m.submodules.residual_requests = requests = Queue(width=request_layout.size, **places)
         m.submodules.residual_operands = operands = Queue(width=config.results * 8, **places)
-        request = data.View(request_layout, requests.r_data)
+        request = Signal(request_layout, name="residual_request", reset_less=True)
         accepted = self.residual.valid & self.residual.ready
         m.d.comb += [
             requests.w_data.eq(Cat(self.residual_address[: config.size_bits], self.residual_sub)),
             requests.w_en.eq(self.takes_room & self.wants_residual),
+            requests.r_en.eq(~self.residual.valid | self.residual.ready),
             self.residual.payload.address.eq(request.address),
             self.residual.payload.sub.eq(request.sub),
-            self.residual.valid.eq(requests.r_rdy),
-            requests.r_en.eq(accepted),
         ]
+        with m.If(requests.r_en):
+            m.d.sync += [request.eq(requests.r_data), self.residual.valid.eq(requests.r_rdy)]
         arrives = delayed(m, accepted, Scratchpad.answer_latency, name="arrives")
         take = Signal()
         m.d.comb += [

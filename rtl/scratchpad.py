@@ -68,8 +68,8 @@ class Scratchpad(wiring.Component):
       in one cycle can be read `write_latency` cycles later.
     """
 
-    read_latency = Bank.latency
-    answer_latency = read_latency + 1
+    read_latency = Bank.latency + 1
+    answer_latency = Bank.latency + 1
     write_latency = 2
 
     def __init__(self, config: EngineConfig):
@@ -138,7 +138,6 @@ class Scratchpad(wiring.Component):
         store, store_here = self._one(self.store.payload), self._here(self.store.payload, parity)
         blocked = {name: Signal(config.row_banks, name=f"{name}_blocked_p{parity}") for name in ("residual", "store")}
         for r, bank in enumerate(banks):
-            array_hit = bank.array.any()
             m.d.comb += [
                 bank.array.eq(Cat(self.row_enable[j] & self._is(row, r) for j, row in enumerate(rows))),
                 *(bank.array_index[j].eq(row[1]) for j, row in enumerate(rows)),
@@ -147,8 +146,8 @@ class Scratchpad(wiring.Component):
                 bank.residual_index.eq(residual[1]),
                 bank.residual_sub.eq(self.residual.payload.sub),
                 bank.store_index.eq(store[1]),
-                blocked["residual"][r].eq(self._is(residual, r) & array_hit),
-                blocked["store"][r].eq(store_here & self._is(store, r) & (array_hit | bank.residual)),
+                blocked["residual"][r].eq(self._is(residual, r) & bank.busy),
+                blocked["store"][r].eq(store_here & self._is(store, r) & (bank.busy | bank.residual)),
             ]
         for name, conditions in blocked.items():
             granted[name].append(~conditions.any())
@@ -196,19 +195,20 @@ class Scratchpad(wiring.Component):
 
     def _read_out(self, m, words, parts) -> None:
         """The crossbars behind the banks: row 0 and STORE take words, the others the bytes of their lane group."""
-        m.d.comb += self.word.eq(Cat(self._chosen(m, self.row_address[0], words, "row0")))
+        array, others = self.read_latency, Bank.latency
+        m.d.comb += self.word.eq(Cat(self._chosen(m, self.row_address[0], array, words, "row0")))
         m.d.sync += [
-            self.residual_part.eq(Cat(self._chosen(m, self.residual.payload.address, parts, "residual"))),
-            self.store_word.eq(self._chosen(m, self.store.payload, words, "store")[0]),
+            self.residual_part.eq(Cat(self._chosen(m, self.residual.payload.address, others, parts, "residual"))),
+            self.store_word.eq(self._chosen(m, self.store.payload, others, words, "store")[0]),
         ]
         for j in range(1, self._config.row_ports):
-            m.d.comb += self.part[j - 1].eq(Cat(self._chosen(m, self.row_address[j], parts, f"row{j}")))
+            m.d.comb += self.part[j - 1].eq(Cat(self._chosen(m, self.row_address[j], array, parts, f"row{j}")))
 
-    def _chosen(self, m, address, banks, name: str) -> list:
-        """What the banks give of the `pixels` words from `address` on, which was given `read_latency` cycles before."""
+    def _chosen(self, m, address, latency: int, banks, name: str) -> list:
+        """What the banks give of the `pixels` words from `address` on, which was given `latency` cycles before."""
 
         def beside(value, name):
-            return delayed(m, value, self.read_latency, name=name, reset_less=True)
+            return delayed(m, value, latency, name=name, reset_less=True)
 
         by_parity = []
         for parity, outputs in enumerate(banks):

@@ -157,7 +157,7 @@ class BurstSplitter(wiring.Component):
             to_boundary.eq(BURST_BEATS - address[4:8]),
             beats.eq(Mux(ends, units, to_boundary)),
             self.i.ready.eq(~busy),
-            step.eq(busy & (~self.o.valid | self.o.ready)),
+            step.eq(busy & ~self.o.valid),
             begins.eq(Mux(busy, step & ends, self.i.valid)),
         ]
         burst = self.o.payload

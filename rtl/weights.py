@@ -25,7 +25,7 @@ class WeightMemory(wiring.Component):
     later).
     """
 
-    read_latency = 2
+    read_latency = 3
 
     def __init__(self, config: EngineConfig):
         self._row_bits = config.weight_row_bytes * 8
@@ -62,7 +62,9 @@ class WeightMemory(wiring.Component):
             row = read.data.word_select(part, self._row_bits)
         else:
             row = read.data
-        m.d.sync += self.read_data.eq(row)
+        held = [Signal(self._row_bits, name=f"row_{i}", reset_less=True) for i in range(2)]
+        m.d.sync += [held[0].eq(row), held[1].eq(held[0])]
+        m.d.comb += self.read_data.eq(held[1])
         return m
 
 

@@ -68,15 +68,19 @@ class FetchHarness(StreamHarness):
         m.d.comb += Assert(self.run | ~signals["running"])
         m.d.comb += Assert(signals["running"] | ~signals["started"])
         inside = buffer.level + signals["follows"] + signals["valid"]
+        granted = Mux(signals["granted"], signals["length"] + 1, 0)  # not counted yet
+        promised = signals["promised"] + granted
         m.d.comb += [
             Assume(~self.valid | (owed != 0)),
             Assert(~self.valid | buffer.w_rdy),
-            Assert(signals["promised"] == owed + inside + signals["gone"]),
-            Assert(signals["promised"] <= BUFFER_UNITS),
+            Assert(promised == owed + inside + signals["gone"]),
+            Assert(promised <= BUFFER_UNITS),
+            Assert(~(signals["asking"] & signals["granted"])),
+            Assert(~signals["granted"] | (signals["started"] & (signals["left"] > signals["length"]))),
             Assert(~signals["asking"] | (signals["promised"] <= BUFFER_UNITS - BURST_BEATS)),
             Assert(~signals["asking"] | (signals["started"] & (signals["left"] > signals["length"]))),
             Assert(~signals["started"] | (signals["left"] == (self.limit - signals["address"]) >> 4)),
-            Assert(~begun | (signals["started"] & (signals["address"] == next_address))),
+            Assert(~begun | (signals["started"] & (signals["address"] + 16 * granted == next_address))),
             Assert(begun | ~signals["started"] | (signals["address"] == self.first)),
             Assert(~signals["started"] | (self.run & (signals["address"] <= self.limit))),
             Assert(~signals["started"] | (signals["address"][:4] == 0)),
@@ -139,7 +143,7 @@ PROOFS = (
         " its command once, in order, held",
         bugs=(
             ("promised <= BUFFER_UNITS - BURST_BEATS", "promised <= BUFFER_UNITS"),
-            ("Mux(requested, length + 1, 0) - gone", "Mux(asking, length + 1, 0) - gone"),
+            ("Mux(granted, length + 1, 0) - gone", "Mux(asking, length + 1, 0) - gone"),
             ("(offered & Cat(queue.ready for queue in queues)).any()", "offered.any()"),
             ("Array(length - 1 for length in LENGTHS)", "Array(LENGTHS)"),
             ("unit.target.eq(Mux(failed, 0, target))", "unit.target.eq(target)"),

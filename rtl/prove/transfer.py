@@ -41,7 +41,7 @@ class SplitterHarness(StreamHarness):
                 due.eq(self.job.address), run.eq(self.job.address),
             ]
         offered, burst = Signal(), Signal(BurstRequest)  # what has come out of the walk and not been taken
-        with m.If(busy & (~offered | self.ready)):
+        with m.If(busy & ~offered):
             m.d.sync += offered.eq(1)
             self._burst(m, burst, job, busy, due, run, units, runs)
         with m.Elif(self.ready):
@@ -87,7 +87,7 @@ PROOFS = (
         name="burst_splitter", module="rtl.transfer", harness=lambda space: SplitterHarness(space), depth=2,
         claim="every unit of every run is in one burst, in order, held, and no burst crosses 256 bytes",
         bugs=(
-            ("busy & (~self.o.valid | self.o.ready)", "busy"),
+            ("busy & ~self.o.valid", "busy"),
             ("to_boundary.eq(BURST_BEATS - address[4:8])", "to_boundary.eq(BURST_BEATS)"),
             ("busy.eq(~busy | (remaining != 1))", "busy.eq(~busy | (remaining != 0))"),
             ("self.i.ready.eq(~busy)", "self.i.ready.eq(1)"),
