@@ -66,7 +66,7 @@ BOARDS: dict[str, BoardDesign] = {
         ),
         BoardDesign(
             name="icebreaker", platform=ICEBreakerPlatform, config="nano-up5k", memory_words=1 << 13, memory_width=64,
-            clock_hz=24_000_000, baud=1_000_000, reset=("button", 0),
+            clock_hz=21_000_000, baud=1_000_000, reset=("button", 0),
             lights=(("led_g", 0), ("led_r", 0)),
         ),
     )
