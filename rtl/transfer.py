@@ -1,6 +1,6 @@
 """The way of a LOAD or STORE command through its rows: one external walk and one scratchpad walk, row by row."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -109,8 +109,8 @@ class Contiguous(data.Struct):
     """Repeated contiguous external reads: `count` runs of `units` 16-byte units, `stride` bytes apart."""
 
     address: unsigned(33)  # absolute byte address of the first run
-    stride: unsigned(32)
-    units: unsigned(32)
+    stride: unsigned(20)
+    units: unsigned(20)
     count: unsigned(16)
     number: unsigned(16)
 
@@ -131,22 +131,27 @@ class BurstSplitter(wiring.Component):
     """Cuts contiguous runs into bursts of at most 256 bytes that never cross a 256-byte boundary.
 
     Members: `i` stream of Contiguous, `o` stream of BurstRequest, from registers; `limit`: absolute end of the region,
-    constant while bursts are asked for. Latency: 2 cycles; throughput: one burst per cycle.
+    constant while bursts are asked for. repeated: jobs may have more than one run. Latency: 2 cycles; throughput: a
+    burst every second cycle.
     """
 
     i: In(stream.Signature(Contiguous))
     o: Out(stream.Signature(BurstRequest))
     limit: In(33)
 
+    def __init__(self, *, repeated: bool = True):
+        self._repeated = repeated
+        super().__init__()
+
     def elaborate(self, platform):
         m = Module()
         address = Signal(33)
         left = Signal(signed(30))  # units from there to the end of the region
-        units = Signal(32)  # still to ask for in this run
+        units = Signal(20)  # still to ask for in this run
         next_run = Signal(33)  # where the run after this one begins
-        run_units = Signal(32)
+        run_units = Signal(20)
         remaining = Signal(16)  # runs, this one included
-        stride = Signal(32)
+        stride = Signal(20)
         number = Signal(16)
         busy = Signal()
         ends = Signal()  # the burst in hand is the last of its run
@@ -176,18 +181,20 @@ class BurstSplitter(wiring.Component):
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         new = self.i.payload
-        target = Mux(busy, next_run, new.address)  # where a run begins
-        target_units = Mux(busy, run_units, new.units)
-        with m.If(begins):
+        first, again = ~busy & self.i.valid, busy & Const(self._repeated)
+        target = Mux(again, next_run, new.address)  # where a run begins
+        target_units = Mux(again, run_units, new.units)
+        with m.If(first | (again & begins)):
             m.d.sync += [
                 address.eq(target),
                 left.eq((self.limit - target) >> 4),
-                next_run.eq(target + Mux(busy, stride, new.stride)),
+                next_run.eq(target + Mux(again, stride, new.stride)),
                 units.eq(target_units),
                 ends.eq(target_units <= BURST_BEATS - target[4:8]),
-                remaining.eq(Mux(busy, remaining - 1, new.count)),
-                busy.eq(~busy | (remaining != 1)),
+                remaining.eq(Mux(again, remaining - 1, new.count)),
             ]
-        with m.If(~busy & self.i.valid):
+        with m.If(begins):
+            m.d.sync += busy.eq(~busy | (again & (remaining != 1)))
+        with m.If(first):
             m.d.sync += [run_units.eq(new.units), stride.eq(new.stride), number.eq(new.number)]
         return m

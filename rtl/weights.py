@@ -166,7 +166,7 @@ class Weights(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.splitter = splitter = BurstSplitter()
+        m.submodules.splitter = splitter = BurstSplitter(repeated=False)
         wiring.connect(m, splitter.o, wiring.flipped(self.request))
         command = cmd.fields(Unit.WEIGHTS, self.command)
         job_layout = data.StructLayout({"row": 16, "parameters": 1, "length": 20})

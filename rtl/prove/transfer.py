@@ -89,7 +89,7 @@ PROOFS = (
         bugs=(
             ("busy & ~self.o.valid", "busy"),
             ("to_boundary.eq(BURST_BEATS - address[4:8])", "to_boundary.eq(BURST_BEATS)"),
-            ("busy.eq(~busy | (remaining != 1))", "busy.eq(~busy | (remaining != 0))"),
+            ("again & (remaining != 1)", "again & (remaining != 0)"),
             ("self.i.ready.eq(~busy)", "self.i.ready.eq(1)"),
             ("(left >= units) | (left >= to_boundary)", "left >= 1"),
             ("left.eq(left - to_boundary)", "left.eq(left - BURST_BEATS)"),
