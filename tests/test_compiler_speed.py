@@ -23,7 +23,7 @@ from wesnpu.speed import DOCUMENT, HEAD, configurations, document, row
 MEMORY = Memory(read_latency=64, write_latency=64)
 
 #: Network: percent of peak layer by layer and in sections, at least.
-PEAK = {"EfficientNet-Lite0": (82, 87), "MobileNetV1": (90, 94), "MobileNetV2": (79, 86)}
+PEAK = {"EfficientNet-Lite0": (81, 87), "MobileNetV1": (89, 94), "MobileNetV2": (78, 86)}
 
 #: Depthwise layers: channels, height, kernel, stride, and percent of the array while operands are on chip, at least.
 DEPTHWISE = [
@@ -101,7 +101,7 @@ def test_depthwise_layers_of_stride_2_lose_the_fill_of_each_row(name: str) -> No
             channels, height, width = tensors[layer.output].shape
             steps = -(-width // 2)
             assert one.causes["active"] + one.causes["fill"] == channels // 8 * height * (steps + 1)
-            assert one.cycles - one.causes["active"] - one.causes["fill"] <= 32
+            assert one.cycles - one.causes["active"] - one.causes["fill"] <= 40
 
 
 def test_the_document_holds_the_figures_of_its_generator() -> None:

@@ -61,7 +61,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("sequential byte for the next tap", "operands.py", "if tap == number else None",
              "if tap == number + 1 else None", "pooling"),
     Mutation("residual operand of the array's lane group", "bank.py",
-             "Mux(self.array.any(), self.array_sub, self.residual_sub)", "self.array_sub", "residual", "small"),
+             "Mux(self.busy, array_sub, self.residual_sub)", "array_sub", "residual", "small"),
     Mutation("load overwritten by a result", "scratchpad.py", 'granted["load"].append(~waits)',
              'granted["load"].append(~waits | 1)', "network", "small"),
     Mutation("horizontal stride ignored", "sequencer.py", "Mux(self._pair, pixels, self._c.stride_x)",
