@@ -13,7 +13,7 @@ from golden.network import Network
 from golden.run import run
 from quant.qdq.export import OFFSETS, ActivationType, export_layer, export_qdq
 
-#: x86 processors without VNNI add two products of uint8 and int8 in 16 bits, which saturate: kernels that do not, please.
+#: x86 processors without VNNI add two products in 16 bits, which saturate: kernels that do not, please.
 EXACT_SUMS = ("session.x64quantprecision", "1")
 
 
