@@ -237,14 +237,3 @@ class Results(wiring.Component):
                 self.trace_shifted.as_value().eq(collected([lane.shifted for lane in lanes], "shifted")),
                 self.trace_product.as_value().eq(collected([lane.product for lane in lanes], "product")),
             ]
-
-    def _fate(self, m, final, tags) -> None:
-        """Whether a result is written, dropped or refused, worked out on its way through the lanes."""
-        inside, before = Signal(len(final) - 2, name="inside", reset_less=True), tags[-2]
-        last_word = tags[1].address + further_pixels(tags[1].pixel_valid)
-        m.d.sync += [
-            inside.eq(Cat(last_word < self._config.scratchpad_words, inside)),
-            self.result_valid.eq(final[-1] & ~before.partial & inside[-1]),
-            self.overflow.eq(final[-1] & ~before.partial & ~inside[-1]),
-            self.finished.eq(final[-1] & before.command_last),
-        ]
