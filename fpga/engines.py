@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from compiler.config import PRESETS, EngineConfig, preset
 
-#: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the weight rows and
-#: queues in look-up tables, so that its 208 block RAMs hold the memories.
+#: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the weight rows
+#: and queues in look-up tables, so that its 208 block RAMs hold the memories.
 LARGE_85F = replace(
     PRESETS["large"], name="large-85f", multiplier="packed18", requant_lanes=8, weight_rows=1024,
     queue_memory="distributed",
