@@ -62,16 +62,13 @@ class MacArray(wiring.Component):
         return m
 
     def _hold_operands(self, m) -> None:
-        """A register for each operand, a weight's for every pixel that it is used for; none without queues."""
-        config = self._config
-        self._x, self._w = self.x, [self.w] * config.pixels
-        if config.in_order:
+        """A register for each operand; none without queues."""
+        self._x, self._w = self.x, self.w
+        if self._config.in_order:
             return
-        self._x, self._w = Signal.like(self.x, name="held_x", reset_less=True), []
-        m.d.sync += self._x.as_value().eq(self.x.as_value())
-        for pixel in range(config.pixels):
-            self._w.append(Signal.like(self.w, name=f"held_w_{pixel}", reset_less=True))
-            m.d.sync += self._w[pixel].as_value().eq(self.w.as_value())
+        self._x = Signal.like(self.x, name="held_x", reset_less=True)
+        self._w = Signal.like(self.w, name="held_w", reset_less=True)
+        m.d.sync += [self._x.eq(self.x), self._w.eq(self.w)]
 
     def _plain_dots(self, m, lane: int) -> list:
         """The dot products of a lane, one multiplier a product, without queues maybe one for two."""
@@ -83,10 +80,10 @@ class MacArray(wiring.Component):
                 product = Signal(signed(PRODUCT_BITS), name=f"product_{name}_{t}", reset_less=True)
                 domain = m.d.comb if config.in_order else m.d.sync
                 if config.multiplier != "dual8":
-                    domain += product.eq(self._x[pixel][lane][t].as_signed() * self._w[pixel][lane][t].as_signed())
+                    domain += product.eq(self._x[pixel][lane][t].as_signed() * self._w[lane][t].as_signed())
                 products.append(product)
             if config.multiplier == "dual8":
-                self._dual(m, products, self._x[pixel][lane], self._w[pixel][lane], name)
+                self._dual(m, products, self._x[pixel][lane], self._w[lane], name)
             if config.in_order:
                 dot_bits = PRODUCT_BITS + (config.taps - 1).bit_length()
                 dot = Signal(signed(dot_bits), name=f"dot_{name}", reset_less=True)
@@ -108,7 +105,7 @@ class MacArray(wiring.Component):
     def _packed_dots(self, m, lane: int) -> list:
         """The dot products of a lane, one multiplier for the products of two pixels (rtl.packed)."""
         config, dots = self._config, []
-        weights = [self._w[0][lane][t].as_signed() for t in range(config.taps)]
+        weights = [self._w[lane][t].as_signed() for t in range(config.taps)]
         weight_sum = delayed(m, added_in_pairs(m, weights, name=f"weights_{lane}"), 1, name=f"weight_sum_{lane}")
         for pixel in range(0, config.pixels, 2):
             name = f"{pixel}_{lane}"
