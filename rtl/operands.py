@@ -60,7 +60,7 @@ class Operands(wiring.Component):
         if self._config.window_kernel > 1:
             self._slide(m, columns)
         self._delay(m, words, columns)
-        self._select(m, self._broadcast(m))
+        self._select(m)
         return m
 
     def _masked(self, m):
@@ -129,9 +129,8 @@ class Operands(wiring.Component):
             return held - 6 + 2 * pixel
         return held - (grid + 1) + pixel
 
-    def _broadcast(self, m) -> list:
-        """[pixel]: the vector that all lanes share, of DENSE and GATHER."""
-        ways = [Way(self.at_feed.mode == Mode.DENSE, lambda i, t: (self._vector[i], t)), *self._gathers()]
+    def _broadcast(self, m, ways) -> list:
+        """[pixel]: the vector that all lanes share, by these ways."""
         shared = []
         for pixel in range(self._config.pixels):
             shared.append(Signal(self._config.taps * 8, name=f"shared_{pixel}"))
@@ -139,10 +138,12 @@ class Operands(wiring.Component):
                 m.d.comb += shared[pixel].word_select(tap, 8).eq(byte(0))
         return shared
 
-    def _select(self, m, shared) -> None:
+    def _select(self, m) -> None:
         """Stage MULTIPLY: what the way of this cycle gives; operands stay in a cycle of none."""
         config = self._config
-        vector = Cat(self.at_feed.mode == Mode.DENSE, *(way.chosen for way in self._gathers())).any()
+        vectors = [Way(self.at_feed.mode == Mode.DENSE, lambda i, t: (self._vector[i], t)), *self._gathers()]
+        shared = self._broadcast(m, vectors)
+        vector = Cat(way.chosen for way in vectors).any()
         ways = [Way(vector, lambda i, t: (shared[i], t)), *self._sequentials(), *self._windows()]
         chosen = [self._let_through(m, ways, pixel) for pixel in range(config.pixels)]
         x = Signal(self.x.shape(), name="operand", reset_less=True)
@@ -210,12 +211,15 @@ class Operands(wiring.Component):
         config, op = self._config, self.at_feed
         for grid in range(3, config.window_kernel + 1, 2):
             for wide in self._placements():
-                early = wide and grid == 5 and config.pixels == 2
-                if early and config.taps < 16:
+                if self._early(grid, wide) and config.taps < 16:
                     continue
                 for p in range(-(-grid * grid // config.taps)):
                     placed = (op.mode == Mode.WINDOW) & (op.grid5 == (grid == 5)) & (op.wide == wide)
                     yield Way(placed & (op.pass_number == p), partial(self._window_tap, grid, wide, p))
+
+    def _early(self, grid: int, wide: bool) -> bool:
+        """Whether the window moves on by two columns between the passes of a step."""
+        return wide and grid == 5 and self._config.pixels == 2
 
     def _window_tap(self, grid: int, wide: bool, p: int, pixel: int, tap: int):
         config, window = self._config, self._window
@@ -224,7 +228,7 @@ class Operands(wiring.Component):
             return None
         if wide and grid == 3 and config.double_feeds:
             return self._doubled()[2 * pixel + k // grid][k % grid], LANE
-        left = self._left(grid, wide, pixel) - (2 * p if wide and grid == 5 and config.pixels == 2 else 0)
+        left = self._left(grid, wide, pixel) - 2 * p * self._early(grid, wide)
         return window[left + k // grid][k % grid], LANE
 
     def _doubled(self):
