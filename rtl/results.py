@@ -115,21 +115,17 @@ class Results(wiring.Component):
     def _residual_operands(self, m):
         """Fetches the residual operands of issued results in order; returns (operands[pixel][lane], valid, take)."""
         config = self._config
-        request_layout = data.StructLayout({"address": config.size_bits, "sub": 3})
         places = {"depth": RESULT_PLACES, "memory": config.queue_memory}
-        m.submodules.residual_requests = requests = Queue(width=request_layout.size, **places)
+        m.submodules.residual_requests = requests = Queue(width=ResidualRead.as_shape().size, **places)
         m.submodules.residual_operands = operands = Queue(width=config.results * 8, **places)
-        request = Signal(request_layout, name="residual_request", reset_less=True)
         accepted = self.residual.valid & self.residual.ready
         m.d.comb += [
-            requests.w_data.eq(Cat(self.residual_address[: config.size_bits], self.residual_sub)),
+            requests.w_data.eq(Cat(self.residual_address, self.residual_sub)),
             requests.w_en.eq(self.takes_room & self.wants_residual),
             requests.r_en.eq(~self.residual.valid | self.residual.ready),
-            self.residual.payload.address.eq(request.address),
-            self.residual.payload.sub.eq(request.sub),
         ]
         with m.If(requests.r_en):
-            m.d.sync += [request.eq(requests.r_data), self.residual.valid.eq(requests.r_rdy)]
+            m.d.sync += [self.residual.payload.eq(requests.r_data), self.residual.valid.eq(requests.r_rdy)]
         arrives = delayed(m, accepted, Scratchpad.answer_latency, name="arrives")
         take = Signal()
         m.d.comb += [
@@ -149,14 +145,14 @@ class Results(wiring.Component):
         there, enters, head = Signal(name="there"), Signal(name="enters"), Signal(range(CONTEXTS), init=1, name="head")
         coming = data.View(self._entry, results.payload)
         constants, layer = (Array(Value.cast(one) for one in each)[head] for each in commands)
-        uses_operand = data.View(LayerConstants, constants).residual
+        current = data.View(LayerConstants, constants)
+        uses_operand = current.residual
         m.d.comb += [
             enters.eq(results.valid & (operand_valid | ~uses_operand) & (~there | leaves)),
             results.ready.eq(enters),
             operand_take.eq(enters & uses_operand),
         ]
-        values = {"entry": coming, "operand": operand, "constants": data.View(LayerConstants, constants)}
-        values |= {"layer": layer}
+        values = {"entry": coming, "operand": operand, "constants": current, "layer": layer}
         held = [Signal.like(value, name=f"entered_{name}", reset_less=True) for name, value in values.items()]
         m.d.sync += there.eq(enters | (there & ~leaves))
         with m.If(enters):

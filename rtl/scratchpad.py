@@ -65,12 +65,11 @@ class Scratchpad(wiring.Component):
       store, store_word: stream of addresses, likewise, one word;
       result, result_valid: results written; load: stream of LoadWrite. It waits while a result is written to the same
       one of `config.write_sets` sets of banks: consecutive words of a parity lie in the sets in turn. What is written
-      in one cycle can be read `write_latency` cycles later.
+      in one cycle can be asked for in the next.
     """
 
     read_latency = Bank.latency + 1
     answer_latency = Bank.latency + 1
-    write_latency = 2
 
     def __init__(self, config: EngineConfig):
         self._config = config
