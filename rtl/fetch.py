@@ -96,9 +96,10 @@ class Fetch(wiring.Component):
             self.ran_out.eq(running & starved),
         ]
         granted = Signal()
+        taken = asking & self.request.ready
         m.d.sync += [
             gone.eq(passed),
-            granted.eq(asking & self.request.ready),
+            granted.eq(taken),
             promised.eq(promised + Mux(granted, length + 1, 0) - gone),
             starved.eq(started & (left <= 0) & (promised == 0)),
         ]
@@ -108,7 +109,7 @@ class Fetch(wiring.Component):
             m.d.sync += [address.eq(address + ((length + 1) << 4)), left.eq(left - (length + 1))]
         with m.Elif(running & started & ~asking):
             m.d.sync += [length.eq(beats - 1), asking.eq((left > 0) & (promised <= BUFFER_UNITS - BURST_BEATS))]
-        with m.If(asking & self.request.ready):
+        with m.If(taken):
             m.d.sync += asking.eq(0)
 
     def _decode(self, m, buffer, running, passed):
