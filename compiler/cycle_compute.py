@@ -17,8 +17,10 @@ CONTEXTS = 4  # commands whose results may be under way at once
 LOOK = 1  # cycles in which the planner looks at a command before it starts
 ISSUE = 1  # cycles from the walk to the micro-operation of its place
 SHOWN = 1  # cycles from that to the counters
-STORE_PLACES = 32  # words between scratchpad and bus, and bursts without an answer
-STORE_PIPELINE = 6  # cycles from the last word of a burst to its first on the bus
+STORE_PLACES = 32  # words between scratchpad and bus
+STORE_BURSTS = 31  # bursts without an answer behind which no word is asked for
+STORE_ASKS = 1  # cycles from a word's way out of the walk until it is read
+STORE_PIPELINE = 6  # cycles from the last word of a burst being read to its first on the bus
 NEVER = 1 << 62
 WRITE_WAY = 3  # cycles through AXI registers to the memory and back
 
@@ -145,7 +147,7 @@ class Store:
         self._free = 0  # first cycle in which the walk can take a command
         self._bus_free = 0.0
         self._words: deque[int] = deque(maxlen=STORE_PLACES)  # when the last words left the buffer
-        self._answers: deque[int] = deque(maxlen=STORE_PLACES)  # when the last bursts were answered
+        self._answers: deque[int] = deque(maxlen=STORE_BURSTS)  # when the last bursts were answered
         self.units = 0
         queue.on_head = self._look
         finished.watch(self._look)
@@ -162,32 +164,32 @@ class Store:
     def _walk(self, fields: dict[str, int]) -> None:
         self._free = NEVER
         runs = (words for block in range(fields["blocks"]) for _, words in block_runs(fields, block))
-        self._clock.at(self._clock.now, lambda: self._next_burst(runs, 0))
+        self._clock.at(self._clock.now + STORE_ASKS, lambda: self._next_burst(runs, 0))
 
     def _next_burst(self, runs: Iterator[range], answer: int) -> None:
         words = next(runs, None)
         if words is not None:
-            step, answer = self._burst(words, self._clock.now)
-            return self._clock.at(step, lambda: self._next_burst(runs, answer))
-        self._free = self._clock.now + 1
+            read, answer = self._burst(words, self._clock.now)
+            return self._clock.at(read, lambda: self._next_burst(runs, answer))
+        self._free = self._clock.now + 1 - STORE_ASKS
         self._finished.pulse(Unit.STORE, answer)
         self._clock.at(self._free, self._look)
 
-    def _burst(self, words: range, step: int) -> tuple[int, int]:
-        """(last step of the walk, answer) of a burst behind that step."""
+    def _burst(self, words: range, read: int) -> tuple[int, int]:
+        """(when the last word is read, answer) of a burst behind one whose last word was read in that cycle."""
         units = len(words)
-        if len(self._answers) == STORE_PLACES:
-            step = max(step, self._answers[0])
+        if len(self._answers) == STORE_BURSTS:
+            read = max(read, self._answers[0] + STORE_ASKS)
         for place, word in enumerate(words):
-            step += 1
+            read += 1
             if len(self._words) + place >= STORE_PLACES:
-                step = max(step, self._words[len(self._words) + place - STORE_PLACES] + 1)
-            while self._array.reads(word, step):
-                step += 1
-        start = max(step + STORE_PIPELINE, self._bus_free)
+                read = max(read, self._words[len(self._words) + place - STORE_PLACES] + 1 + STORE_ASKS)
+            while self._array.reads(word, read):
+                read += 1
+        start = max(read + STORE_PIPELINE, self._bus_free)
         self._bus_free = start + units * self._unit
         self._words.extend(int(start + (i + 1) * self._unit) - 1 for i in range(units))
         answer = int(self._bus_free) - 1 + self._response
         self._answers.append(answer)
         self.units += units
-        return step, answer
+        return read, answer

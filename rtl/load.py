@@ -113,24 +113,29 @@ class Load(wiring.Component):
         word = Signal(LoadWrite)
         full = Signal()
         take = Signal()
+        can_take = Signal()
         m.d.comb += [
             word.address.eq(walk.address),
             word.data.eq(Mux(walk.unpack, pixel, self.beat.payload)),
-            take.eq(walk.valid & self.beat.valid & in_range & ~full),
+            can_take.eq(walk.valid & ~full & ~self.overflow),
+            take.eq(can_take & self.beat.valid),
             walk.step.eq(take),
-            self.beat.ready.eq(take & (~walk.unpack | (quarter == 3) | walk.last_in_row)),
-            self.overflow.eq(walk.valid & ~in_range),
-            self.error_number.eq(walk.number),
+            self.beat.ready.eq(can_take & (~walk.unpack | (quarter == 3) | walk.last_in_row)),
         ]
-        self._offer(m, Cat(word, walk.last), take, full)
+        with m.If(take):
+            m.d.sync += [self.overflow.eq(~in_range), self.error_number.eq(walk.number)]
+        self._offer(m, Cat(word, walk.last), take, in_range, full)
 
-    def _offer(self, m, word, take, full) -> None:
-        """Words leave from a register; one that meets a write that has to wait is kept beside it (`full`)."""
+    def _offer(self, m, word, take, in_range, full) -> None:
+        """Words leave from a register; one that meets a write that has to wait is kept beside it (`full`).
+
+        Of those that are taken only a word in range is written.
+        """
         kept = Signal(len(word))
         last = Signal()
         following = Mux(full, kept, word)
         with m.If(~self.write.valid | self.write.ready):
-            m.d.sync += [Cat(self.write.payload, last).eq(following), self.write.valid.eq(full | take), full.eq(0)]
+            m.d.sync += [Cat(self.write.payload, last).eq(following), self.write.valid.eq(full | (take & in_range)), full.eq(0)]
         with m.Elif(take):
-            m.d.sync += [kept.eq(word), full.eq(1)]
+            m.d.sync += [kept.eq(word), full.eq(in_range)]
         m.d.sync += self.finished.eq(self.write.valid & self.write.ready & last)

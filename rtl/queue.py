@@ -1,6 +1,8 @@
-"""The FIFO of the access side: amaranth's, whose places lie where the engine has room for them."""
+"""The FIFO of the engine: amaranth's buffered one, with what both of its ends wait for in registers."""
 
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo
+from amaranth.lib.memory import Memory
 
 from rtl.bank import UNORDERED
 
@@ -9,17 +11,42 @@ ATTRIBUTES = {"distributed": UNORDERED, "block": UNORDERED | {"ram_style": "bloc
 
 
 class Queue(fifo.SyncFIFOBuffered):
-    """`depth` entries of `width` bits, in `memory`.
+    """`depth` entries of `width` bits, all but the first of them in `memory`; at least 2.
 
-    Latency: 2 cycles, wherever they lie; throughput: one entry per cycle. In block RAM `r_data` comes late in a cycle:
-    what follows should be a register.
+    Members: those of amaranth.lib.fifo.FIFOInterface and `level`; `w_rdy` and `r_rdy` are registers. Latency: 2 cycles,
+    wherever they lie; throughput: one entry per cycle. In block RAM `r_data` comes late in a cycle: what follows
+    should be a register.
     """
 
     def __init__(self, *, width: int, depth: int, memory: str = "distributed"):
-        self._memory = memory
+        self._memory, self._places = memory, depth - 1
+        self._some = Signal()  # the memory has an entry
         super().__init__(width=width, depth=depth)
 
     def elaborate(self, platform):
-        m = super().elaborate(platform)
-        m.submodules.storage.attrs.update(ATTRIBUTES[self._memory])
+        m = Module()
+        m.submodules.storage = storage = Memory(
+            shape=self.width, depth=self._places, init=[], attrs=ATTRIBUTES[self._memory]
+        )
+        write, read = storage.write_port(), storage.read_port()
+        stored = Signal(range(self._places + 1))
+        some, room = self._some, Signal(init=1)
+        m.d.comb += [
+            self.w_rdy.eq(room),
+            write.en.eq(self.w_en & room),
+            write.data.eq(self.w_data),
+            read.en.eq(some & (~self.r_rdy | self.r_en)),
+            self.r_data.eq(read.data),
+            self.level.eq(stored + self.r_rdy),
+            self.w_level.eq(self.level),
+            self.r_level.eq(self.level),
+        ]
+        for port in (write, read):
+            with m.If(port.en):
+                m.d.sync += port.addr.eq(Mux(port.addr == self._places - 1, 0, port.addr + 1))
+        with m.If(write.en & ~read.en):
+            m.d.sync += [stored.eq(stored + 1), some.eq(1), room.eq(stored != self._places - 1)]
+        with m.Elif(read.en & ~write.en):
+            m.d.sync += [stored.eq(stored - 1), some.eq(stored != 1), room.eq(1)]
+        m.d.sync += self.r_rdy.eq(read.en | (self.r_rdy & ~self.r_en))
         return m

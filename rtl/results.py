@@ -118,7 +118,7 @@ class Results(wiring.Component):
         places = {"depth": RESULT_PLACES, "memory": config.queue_memory}
         m.submodules.residual_requests = requests = Queue(width=ResidualRead.as_shape().size, **places)
         m.submodules.residual_operands = operands = Queue(width=config.results * 8, **places)
-        accepted = self.residual.valid & self.residual.ready
+        asked = Signal()  # for an operand that is read in the next cycle in which the scratchpad is ready
         m.d.comb += [
             requests.w_data.eq(Cat(self.residual_address, self.residual_sub)),
             requests.w_en.eq(self.takes_room & self.wants_residual),
@@ -126,7 +126,9 @@ class Results(wiring.Component):
         ]
         with m.If(requests.r_en):
             m.d.sync += [self.residual.payload.eq(requests.r_data), self.residual.valid.eq(requests.r_rdy)]
-        arrives = delayed(m, accepted, Scratchpad.answer_latency, name="arrives")
+        with m.If(self.residual.ready):
+            m.d.sync += asked.eq(self.residual.valid)
+        arrives = delayed(m, asked & self.residual.ready, Scratchpad.answer_latency, name="arrives")
         take = Signal()
         m.d.comb += [
             operands.w_data.eq(self.residual_part.as_value()),
@@ -143,11 +145,15 @@ class Results(wiring.Component):
         """
         operand, operand_valid, operand_take = operands
         there, enters, head = Signal(name="there"), Signal(name="enters"), Signal(range(CONTEXTS), init=1, name="head")
+        following = Signal.like(head, name="following_head")
+        uses_operand = Signal(name="uses_operand")  # the next result
         coming = data.View(self._entry, results.payload)
         constants, layer = (Array(Value.cast(one) for one in each)[head] for each in commands)
         current = data.View(LayerConstants, constants)
-        uses_operand = current.residual
+        residual = Array(data.View(LayerConstants, one).residual for one in commands[0])
+        m.d.sync += [head.eq(following), uses_operand.eq(residual[following])]
         m.d.comb += [
+            following.eq(head + (enters & coming.tag.command_last)),
             enters.eq(results.valid & (operand_valid | ~uses_operand) & (~there | leaves)),
             results.ready.eq(enters),
             operand_take.eq(enters & uses_operand),
@@ -157,7 +163,6 @@ class Results(wiring.Component):
         m.d.sync += there.eq(enters | (there & ~leaves))
         with m.If(enters):
             m.d.sync += [one.eq(value) for one, value in zip(held, values.values(), strict=True)]
-            m.d.sync += head.eq(head + coming.tag.command_last)
         return there, *held
 
     def _requantize(self, m, results, operands, commands) -> None:

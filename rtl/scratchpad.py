@@ -5,6 +5,8 @@ any address on never collide, and the rows of a window do not when the compiler 
 (docs/engine.md, "Memories").
 """
 
+from types import SimpleNamespace
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -61,7 +63,8 @@ class Scratchpad(wiring.Component):
       row_address[j], row_enable[j], group_sub: the array's read of `pixels` words from row_address[j] on, every cycle,
       no waiting; `read_latency` cycles later word[i]: row 0's word of pixel i; part[j][i]: of row j + 1 the `lanes`
       bytes from byte group_sub * lanes on;
-      residual, residual_part[i]: stream of ResidualRead, answered `answer_latency` cycles after acceptance;
+      residual, residual_part[i]: stream of ResidualRead. One that is taken is read in the first cycle behind it in which
+      the stream is `ready` again, and answered `answer_latency` cycles after that;
       store, store_word: stream of addresses, likewise, one word;
       result, result_valid: results written; load: stream of LoadWrite. It waits while a result is written to the same
       one of `config.write_sets` sets of banks: consecutive words of a parity lie in the sets in turn. What is written
@@ -93,20 +96,20 @@ class Scratchpad(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        granted = {"residual": [], "store": [], "load": []}
+        residual, store = self._residual(m), self._store(m)
+        waits = {"residual": [], "store": [], "load": []}
         words, parts = [], []  # [parity][bank], `Bank.latency` cycles after the address
         for parity in range(self._config.pixels):
             banks = [Bank(self._config) for _ in range(self._config.row_banks)]
             for r, bank in enumerate(banks):
                 m.submodules[f"bank_p{parity}_{r}"] = bank
-            self._read(m, parity, banks, granted)
-            self._write(m, parity, banks, granted)
+            self._read(m, parity, banks, residual, store, waits)
+            self._write(m, parity, banks, waits)
             words.append([bank.read_data for bank in banks])
             parts.append([bank.read_part for bank in banks])
-        for client, conditions in granted.items():
-            free = Signal(name=f"{client}_free")
-            m.d.comb += [free.eq(Cat(*conditions).all()), getattr(self, client).ready.eq(free)]
-        self._read_out(m, words, parts)
+        for client, conditions in waits.items():
+            m.d.comb += getattr(self, client).ready.eq(~Cat(*conditions).any())
+        self._read_out(m, words, parts, residual, store)
         return m
 
     def _row_of(self, address, parity: int):
@@ -129,29 +132,63 @@ class Scratchpad(wiring.Component):
         """Whether a single word lies in the banks of this parity."""
         return address[: self._parity_bits] == parity if self._config.pixels > 1 else 1
 
-    def _read(self, m, parity: int, banks, granted) -> None:
-        """Who reads from each bank of this parity; appends to `granted` whether none keeps a client waiting."""
+    def _residual(self, m) -> SimpleNamespace:
+        wanted, parities = self.residual.payload, range(self._config.pixels)
+        places = [self._row_of(wanted.address, parity) for parity in parities]
+        held = self._held(m, self.residual, "residual", wanted.address, places, [1 for _ in parities])
+        held.sub = Signal(SUB_BITS, name="residual_sub", reset_less=True)
+        with m.If(self.residual.ready):
+            m.d.sync += held.sub.eq(wanted.sub)
+        return held
+
+    def _store(self, m) -> SimpleNamespace:
+        address, parities = self.store.payload, range(self._config.pixels)
+        here = [self._here(address, parity) for parity in parities]
+        return self._held(m, self.store, "store", address, [self._one(address)] * len(parities), here)
+
+    def _held(self, m, client, name: str, address, places, here) -> SimpleNamespace:
+        """The request that was taken last, in registers until it is read.
+
+        places, here: (bank row, index) of its word in each parity, and whether there is one. Returns `place` likewise,
+        `claims[parity]`: the banks that it has to read, one bit each, `first`: the parity of its first word.
+        """
+        held = SimpleNamespace(claims=[], place=[])
+        held.first = Signal(self._parity_bits, name=f"{name}_first", reset_less=True)
+        taken = [held.first.eq(address[: self._parity_bits])]
+        for parity, (place, one_here) in enumerate(zip(places, here, strict=True)):
+            claims = Signal(self._config.row_banks, name=f"{name}_claims_p{parity}")
+            row, index = (
+                Signal(len(value), name=f"{name}_{part}_p{parity}", reset_less=True)
+                for part, value in zip(("row", "index"), place, strict=True)
+            )
+            banks = Cat(self._is(place, r) & one_here & client.valid for r in range(self._config.row_banks))
+            taken += [claims.eq(banks), row.eq(place[0]), index.eq(place[1])]
+            held.claims.append(claims)
+            held.place.append((row, index))
+        with m.If(client.ready):
+            m.d.sync += taken
+        return held
+
+    def _read(self, m, parity: int, banks, residual, store, waits) -> None:
+        """Who reads from each bank of this parity; appends to `waits` what keeps a client waiting."""
         config = self._config
         rows = [self._row_of(self.row_address[j], parity) for j in range(config.row_ports)]
-        residual = self._row_of(self.residual.payload.address, parity)
-        store, store_here = self._one(self.store.payload), self._here(self.store.payload, parity)
-        blocked = {name: Signal(config.row_banks, name=f"{name}_blocked_p{parity}") for name in ("residual", "store")}
+        wanted, stored = residual.claims[parity], store.claims[parity]
+        busy = Cat(bank.busy for bank in banks)
         for r, bank in enumerate(banks):
             m.d.comb += [
                 bank.array.eq(Cat(self.row_enable[j] & self._is(row, r) for j, row in enumerate(rows))),
                 *(bank.array_index[j].eq(row[1]) for j, row in enumerate(rows)),
                 bank.array_sub.eq(self.group_sub),
-                bank.residual.eq(self.residual.valid & self._is(residual, r)),
-                bank.residual_index.eq(residual[1]),
-                bank.residual_sub.eq(self.residual.payload.sub),
-                bank.store_index.eq(store[1]),
-                blocked["residual"][r].eq(self._is(residual, r) & bank.busy),
-                blocked["store"][r].eq(store_here & self._is(store, r) & (bank.busy | bank.residual)),
+                bank.residual.eq(wanted[r]),
+                bank.residual_index.eq(residual.place[parity][1]),
+                bank.residual_sub.eq(residual.sub),
+                bank.store_index.eq(store.place[parity][1]),
             ]
-        for name, conditions in blocked.items():
-            granted[name].append(~conditions.any())
+        waits["residual"].append(wanted & busy)
+        waits["store"].append(stored & (busy | wanted))
 
-    def _write(self, m, parity: int, banks, granted) -> None:
+    def _write(self, m, parity: int, banks, waits) -> None:
         """What is written to each bank of this parity, a cycle later; the banks of a set have one way in."""
         config, sets = self._config, self._config.write_sets
         valid, chosen = self._result_of(m, parity)
@@ -174,8 +211,7 @@ class Scratchpad(wiring.Component):
                 m.d.comb += [
                     banks[r].write.eq(write), banks[r].write_index.eq(index), banks[r].write_data.eq(word),
                 ]
-            waits = written & self._in_set(load, one) & self._here(self.load.payload.address, parity)
-            granted["load"].append(~waits)
+            waits["load"].append(written & self._in_set(load, one) & self._here(self.load.payload.address, parity))
 
     def _in_set(self, place, one: int):
         """Whether (bank row, index) `place` lies in that set of banks."""
@@ -192,19 +228,25 @@ class Scratchpad(wiring.Component):
         ]
         return valid, chosen
 
-    def _read_out(self, m, words, parts) -> None:
+    def _read_out(self, m, words, parts, residual, store) -> None:
         """The crossbars behind the banks: row 0 and STORE take words, the others the bytes of their lane group."""
-        array, others = self.read_latency, Bank.latency
-        m.d.comb += self.word.eq(Cat(self._chosen(m, self.row_address[0], array, words, "row0")))
-        m.d.sync += [
-            self.residual_part.eq(Cat(self._chosen(m, self.residual.payload.address, others, parts, "residual"))),
-            self.store_word.eq(self._chosen(m, self.store.payload, others, words, "store")[0]),
-        ]
-        for j in range(1, self._config.row_ports):
-            m.d.comb += self.part[j - 1].eq(Cat(self._chosen(m, self.row_address[j], array, parts, f"row{j}")))
+        for j, address in enumerate(self.row_address):
+            rows = [self._row_of(address, parity)[0] for parity in range(self._config.pixels)]
+            first = address[: self._parity_bits]
+            found = Cat(self._chosen(m, rows, first, self.read_latency, parts if j else words, f"row{j}"))
+            m.d.comb += (self.part[j - 1] if j else self.word).eq(found)
+        for name, held, banks, out in (
+            ("residual", residual, parts, self.residual_part), ("store", store, words, self.store_word)
+        ):
+            rows = [row for row, _ in held.place]
+            found = Cat(self._chosen(m, rows, held.first, Bank.latency, banks, name))
+            m.d.sync += out.eq(found)  # of STORE the first word
 
-    def _chosen(self, m, address, latency: int, banks, name: str) -> list:
-        """What the banks give of the `pixels` words from `address` on, which was given `latency` cycles before."""
+    def _chosen(self, m, rows, first, latency: int, banks, name: str) -> list:
+        """What the banks give of the `pixels` words from one on, which was asked for `latency` cycles before.
+
+        rows[parity]: the bank of the word of that parity; first: the parity of the first word.
+        """
 
         def beside(value, name):
             return delayed(m, value, latency, name=name, reset_less=True)
@@ -214,7 +256,7 @@ class Scratchpad(wiring.Component):
             if not self._bank_bits:
                 by_parity.append(outputs[0])
                 continue
-            bank = beside(self._row_of(address, parity)[0], f"{name}_bank_p{parity}")
+            bank = beside(rows[parity], f"{name}_bank_p{parity}")
             by_parity.append(Signal.like(outputs[0], name=f"{name}_p{parity}"))
             with m.Switch(bank):
                 for r, output in enumerate(outputs):
@@ -222,5 +264,5 @@ class Scratchpad(wiring.Component):
                         m.d.comb += by_parity[parity].eq(output)
         if self._config.pixels == 1:
             return by_parity
-        first = beside(address[: self._parity_bits], f"{name}_first")
+        first = beside(first, f"{name}_first")
         return [Array(by_parity)[(first + i)[: self._parity_bits]] for i in range(self._config.pixels)]

@@ -93,57 +93,70 @@ class Store(wiring.Component):
         m.submodules.beats = beats = self._queue(Beat.size, BUFFER_BEATS)
         m.submodules.requests = requests = self._queue(Burst.size, BUFFER_BEATS)
         m.submodules.tags = tags = self._queue(Tag.size, OUTSTANDING)
-        # Words in the walk's pipeline and in the buffer never exceed its depth.
-        used = Signal(range(BUFFER_BEATS + 1))
-        open_bursts = Signal(range(OUTSTANDING + 1))
-        self._read(m, walk, address, (used < BUFFER_BEATS), (open_bursts < OUTSTANDING))
-        burst_last = (address[4:8] == 15) | walk.last_in_row
-        stage = delayed(m, self._stage(m, walk, address, burst_last), Scratchpad.answer_latency, name="stage")
+        used = Signal(range(BUFFER_BEATS + 1))  # words asked for, on their way and in the buffer
+        asked, read = self._ask(m, walk, address, used < BUFFER_BEATS)
+        stage = delayed(m, read, Scratchpad.answer_latency, name="stage")
         burst_complete = stage.valid & stage.last
         self._buffer(m, stage, burst_complete, beats, requests, tags)
-        started = walk.step & burst_last
-        answered = self.write_response.valid
         taken = self.write_data.valid & self.write_data.ready
-        m.d.sync += [used.eq(used + walk.step - taken), open_bursts.eq(open_bursts + started - answered)]
+        m.d.sync += used.eq(used + walk.step - taken)
         self._send(m, burst_complete, beats, requests)
         self._answers(m, tags)
-        m.d.comb += self.idle.eq(open_bursts == 0)
 
-    def _read(self, m, walk, address, room, responses_room) -> None:
-        """A word further where there is room for it and for its burst's response, inside scratchpad and region."""
-        in_range = walk.address < self._words
+    def _ask(self, m, walk, address, room):
+        """A word further where there is room for it and for its burst's response.
+
+        Returns the word that the scratchpad was asked for and what is read in this cycle: the same, or nothing.
+        """
+        asked = Signal(Stage)
+        read = Signal(Stage)
+        wrong = self.overflow | self.outside  # so is the word asked for: it is not read, and none behind it
+        open_bursts = Signal(range(OUTSTANDING + 1))  # whose last word was read
+        responses_room = open_bursts < OUTSTANDING - 1  # and for a word asked for
+        m.d.comb += [
+            self.read.payload.eq(walk.address),
+            self.read.valid.eq(walk.valid & room & responses_room & ~self.hold & ~wrong),
+            walk.step.eq(self.read.valid & self.read.ready),
+        ]
+        self._check(m, walk, address)
+        word = self._word(m, walk, address)
+        with m.If(self.read.ready & ~wrong):
+            m.d.sync += asked.eq(word)
+        m.d.comb += [read.eq(asked), read.valid.eq(asked.valid & self.read.ready & ~wrong)]
+        m.d.sync += open_bursts.eq(open_bursts + (read.valid & read.last) - self.write_response.valid)
+        m.d.comb += self.idle.eq((open_bursts == 0) & (~asked.valid | wrong))
+        return asked, read
+
+    def _check(self, m, walk, address) -> None:
+        """Whether the word asked for lies outside scratchpad or region."""
         end = Signal(signed(34))  # the last address of a word inside
         m.d.sync += end.eq(self.limit - 16)
-        inside = address <= end
-        can_go = Signal()
-        m.d.comb += [
-            can_go.eq(walk.valid & in_range & inside & room & responses_room & ~self.hold),
-            self.read.payload.eq(walk.address),
-            self.read.valid.eq(can_go),
-            walk.step.eq(can_go & self.read.ready),
-            self.overflow.eq(walk.valid & ~in_range),
-            self.outside.eq(walk.valid & ~inside),
-            self.error_number.eq(walk.number),
-        ]
+        with m.If(walk.step):
+            m.d.sync += [
+                self.overflow.eq(walk.address >= self._words),
+                self.outside.eq(address > end),
+                self.error_number.eq(walk.number),
+            ]
 
-    def _stage(self, m, walk, address, burst_last):
-        """What is known of the word that is read in this cycle; `length` counts the burst's words before it."""
+    def _word(self, m, walk, address):
+        """What is known of the word that is asked for; `length` counts the burst's words before it."""
         burst_start = Signal(32)
         length = Signal(4)
+        burst_last = (address[4:8] == 15) | walk.last_in_row
         with m.If(walk.step):
             m.d.sync += length.eq(Mux(burst_last, 0, length + 1))
             with m.If(length == 0):
                 m.d.sync += burst_start.eq(address)
-        stage = Signal(Stage)
+        stepped = Signal(Stage)
         m.d.comb += [
-            stage.valid.eq(walk.step),
-            stage.last.eq(burst_last),
-            stage.address.eq(Mux(length == 0, address, burst_start)),
-            stage.length.eq(length),
-            stage.tag.command_last.eq(walk.last),
-            stage.tag.number.eq(walk.number),
+            stepped.valid.eq(walk.step),
+            stepped.last.eq(burst_last),
+            stepped.address.eq(Mux(length == 0, address, burst_start)),
+            stepped.length.eq(length),
+            stepped.tag.command_last.eq(walk.last),
+            stepped.tag.number.eq(walk.number),
         ]
-        return stage
+        return stepped
 
     def _buffer(self, m, stage, burst_complete, beats, requests, tags) -> None:
         """Every word goes into the buffer; its burst is requested, and its answer awaited, with the last one."""
@@ -161,24 +174,30 @@ class Store(wiring.Component):
         request = data.View(Burst, requests.r_data)
         whole_bursts = Signal(range(BUFFER_BEATS + 1))
         taken = self.write_data.valid & self.write_data.ready
-        sent_last = taken & self.write_data.payload.last
-        m.d.sync += whole_bursts.eq(whole_bursts + burst_complete - sent_last)
+        sent_last = Signal()  # with the beat before, a whole burst
+        m.d.sync += [
+            sent_last.eq(taken & self.write_data.payload.last),
+            whole_bursts.eq(whole_bursts + burst_complete - sent_last),
+        ]
         m.d.comb += [
             self.write_request.payload.address.eq(request.address),
             self.write_request.payload.length.eq(request.length),
             self.write_request.valid.eq(requests.r_rdy),
             requests.r_en.eq(self.write_request.ready),
             self.write_data.payload.as_value().eq(beats.r_data),
-            self.write_data.valid.eq(beats.r_rdy & (whole_bursts != 0)),
+            self.write_data.valid.eq(beats.r_rdy & (whole_bursts > sent_last)),
             beats.r_en.eq(taken),
         ]
 
     def _answers(self, m, tags) -> None:
         """A response belongs to the command of the oldest burst that is open."""
-        tag = data.View(Tag, tags.r_data)
+        tag = Signal(Tag)
+        tagged = Signal()
         answered = self.write_response.valid
+        m.d.comb += tags.r_en.eq(~tagged | answered)
+        with m.If(tags.r_en):
+            m.d.sync += [tag.eq(tags.r_data), tagged.eq(tags.r_rdy)]
         m.d.comb += [
-            tags.r_en.eq(answered),
             self.finished.eq(answered & tag.command_last),
             self.bus_error.eq(answered & self.write_response.payload.error),
             self.bus_error_number.eq(tag.number),

@@ -16,6 +16,7 @@ from rtl.scratchpad import ADDRESS_BITS
 from rtl.transfer import RowJob, legal_transfer
 
 COMMAND_BITS = length_units(Unit.LOAD) * BEAT_BITS
+SCRATCHPAD_WORDS = 2048
 
 
 class LoadHarness(StreamHarness):
@@ -23,7 +24,7 @@ class LoadHarness(StreamHarness):
 
     def __init__(self, space):
         self._signals = opened(space)
-        self._dut = space.Load(scratchpad_words=2048)
+        self._dut = space.Load(scratchpad_words=SCRATCHPAD_WORDS)
         self._free = {
             "command": In(COMMAND_BITS), "may_start": In(1), "number": In(16), "base": In(32), "limit": In(33),
         }
@@ -62,8 +63,9 @@ class LoadHarness(StreamHarness):
             m.d.comb += Assert(taken == (~walk.unpack | (pixel == 3) | walk.last_in_row))
         written = dut.write.valid & dut.write.ready
         full, kept, last = (self._signals[name] for name in ("full", "kept", "last"))
+        in_range = walk.address < SCRATCHPAD_WORDS
         word = Follow(
-            m, entered=read, left=written, item=Cat(walk.address[:ADDRESS_BITS], whole, walk.last),
+            m, entered=read & in_range, left=written, item=Cat(walk.address[:ADDRESS_BITS], whole, walk.last),
             chosen=self.chosen[1], room=2, name="word",
         )
         m.d.comb += [
@@ -74,6 +76,8 @@ class LoadHarness(StreamHarness):
             Assert(~taken | read),
             Assert(pixel == Mux(walk.valid & walk.unpack, walk.column[:2], 0)),
             Assert(~walk.valid | ~self.beat_valid | read | full | dut.overflow),  # never stuck
+            Assert(dut.overflow == previous(m, dut.overflow | (read & ~in_range), "overflow")),  # from then on
+            Assert(~dut.overflow | ~read),
         ]
 
     def _commands(self, m, dut, jobs, walk) -> None:
@@ -123,7 +127,9 @@ PROOFS = (
         name="load", module="rtl.load", harness=lambda space: LoadHarness(space), depth=2,
         claim="every beat is written once, whole or pixel by pixel, in order, held; every command is walked once",
         bugs=(
-            ("in_range & ~full)", "in_range)"),
+            ("walk.valid & ~full & ~self.overflow", "walk.valid & ~self.overflow"),
+            ("walk.valid & ~full & ~self.overflow", "walk.valid & ~full"),
+            ("full | (take & in_range)", "full | take"),
             ("with m.If(~self.write.valid | self.write.ready):", "with m.If(1):"),
             ("take & (~walk.unpack | (quarter == 3) | walk.last_in_row)", "take & (~walk.unpack | (quarter == 3))"),
             ("jobs.w_rdy & ~walking", "~walking"),

@@ -4,10 +4,9 @@ Induction starts from any state in which the claims hold, so a harness must say 
 in. The copy records every signal it makes by name, and its FIFOs let any entry be read.
 """
 
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 from amaranth.hdl import Assert, Module, Mux, Signal
-from amaranth.lib import fifo
 
 from rtl.queue import Queue
 
@@ -26,24 +25,16 @@ class _Recorder:
         return signal
 
 
-class _Seen:
-    """What both FIFOs of amaranth share; `_places` of their depth are in a memory."""
+class SeenQueue(Queue):
+    """rtl/queue.py, of which any entry can be read, wherever it lies; `entry(m, i)` leaves after i others."""
 
-    def __init__(self, *, width: int, depth: int):
-        super().__init__(width=width, depth=depth)  # type: ignore[call-arg]
-        self._places = self._memory_places()
+    def __init__(self, *, width: int, depth: int, memory: str = "distributed"):
+        super().__init__(width=width, depth=depth, memory=memory)
         self._first, self._next = Signal(range(self._places + 1)), Signal(range(self._places + 1))
         self._peeks: list[tuple[Signal, Signal]] = []
 
-    def _memory_places(self) -> int:
-        raise NotImplementedError
-
-    def _before_memory(self):
-        """Entries that are not in the memory: 0 or 1."""
-        raise NotImplementedError
-
     def elaborate(self, platform):
-        m = super().elaborate(platform)  # type: ignore[misc]
+        m = super().elaborate(platform)
         storage = m.submodules.storage
         m.d.comb += [self._next.eq(storage.write_ports[0].addr), self._first.eq(storage.read_ports[0].addr)]
         for place, entry in self._peeks:
@@ -59,42 +50,23 @@ class _Seen:
         self._peeks.append((place, entry))
         return entry
 
-    def is_well_formed(self, m: Module) -> None:
-        """Asserts what holds in every state the FIFO can reach."""
-        stored = self.level - self._before_memory()
-        end = self._first + stored
-        m.d.comb += [
-            Assert(self._first < self._places),
-            Assert(self._next == Mux(end >= self._places, end - self._places, end)),
-            Assert((self.level >= self._before_memory()) & (stored <= self._places)),
-            Assert((self.level < 2) | self.r_rdy),
-        ]
-
-
-class SeenFifoBuffered(_Seen, fifo.SyncFIFOBuffered):
-    """amaranth's SyncFIFOBuffered, whose first entry is in the read port's register.
-
-    `entry(m, i)` is the one that leaves after i others.
-    """
-
-    def _memory_places(self) -> int:
-        return self.depth - 1
-
-    def _before_memory(self):
-        return self.r_rdy
-
     def entry(self, m: Module, index) -> Signal:
+        """The first entry is in the read port's register."""
         found = Signal(self.width)
         m.d.comb += found.eq(Mux(self.r_rdy & (index == 0), self.r_data, self._stored(m, index - self.r_rdy)))
         return found
 
-
-class SeenQueue(SeenFifoBuffered):
-    """rtl/queue.py, wherever its entries lie."""
-
-    def __init__(self, *, width: int, depth: int, memory: str = "distributed"):
-        assert issubclass(Queue, fifo.SyncFIFOBuffered)
-        super().__init__(width=width, depth=depth)
+    def is_well_formed(self, m: Module) -> None:
+        """Asserts what holds in every state the FIFO can reach."""
+        stored = self.level - self.r_rdy
+        end = self._first + stored
+        m.d.comb += [
+            Assert(self._first < self._places),
+            Assert(self._next == Mux(end >= self._places, end - self._places, end)),
+            Assert((self.level >= self.r_rdy) & (stored <= self._places)),
+            Assert((self._some == (stored != 0)) & (self.w_rdy == (stored != self._places))),
+            Assert((self.level < 2) | self.r_rdy),
+        ]
 
 
 def opened(copy: ModuleType) -> dict[str, Signal]:
@@ -102,6 +74,5 @@ def opened(copy: ModuleType) -> dict[str, Signal]:
     recorder = _Recorder()
     names = vars(copy)
     names["Signal"] = recorder
-    names["fifo"] = SimpleNamespace(SyncFIFOBuffered=SeenFifoBuffered)
     names["Queue"] = SeenQueue
     return recorder.found
