@@ -56,7 +56,8 @@ class MacArray(wiring.Component):
         dots = self._packed_dots if self._config.multiplier == "packed18" else self._plain_dots
         for lane in range(self._config.lanes):
             for pixel, dot in enumerate(dots(m, lane)):
-                acc = self.acc[pixel][lane]
+                acc = Signal(signed(ACC_BITS), name=f"acc_{pixel}_{lane}", reset_less=True)
+                m.d.comb += self.acc[pixel][lane].eq(acc)
                 with m.If(self.accumulate):
                     m.d.sync += acc.eq(Mux(self.first, self.bias[lane], acc) + dot)
         return m

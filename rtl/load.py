@@ -70,7 +70,7 @@ class Load(wiring.Component):
         start = Signal()
         job = Signal(RowJob)
         run = splitter.i.payload
-        m.d.comb += [job[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()]
+        m.d.comb += [job[name].eq(value) for name, value in RowJob.from_command(m, command, self.number).items()]
         # The runs of one block follow each other without a gap, so a block is `rows` runs of `width` words.
         legal = Signal()
         row_units = Signal(16)
@@ -107,8 +107,7 @@ class Load(wiring.Component):
 
     def _write_words(self, m, walk) -> None:
         """One beat is one word, or with `unpack` the four channels of four pixels."""
-        quarter = walk.column[:2]
-        pixel = self.beat.payload.word_select(quarter, 32)
+        pixel = self.beat.payload.word_select(walk.quarter, 32)
         in_range = walk.address < self._words
         word = Signal(LoadWrite)
         full = Signal()
@@ -120,7 +119,7 @@ class Load(wiring.Component):
             can_take.eq(walk.valid & ~full & ~self.overflow),
             take.eq(can_take & self.beat.valid),
             walk.step.eq(take),
-            self.beat.ready.eq(can_take & (~walk.unpack | (quarter == 3) | walk.last_in_row)),
+            self.beat.ready.eq(can_take & (~walk.unpack | (walk.quarter == 3) | walk.last_in_row)),
         ]
         with m.If(take):
             m.d.sync += [self.overflow.eq(~in_range), self.error_number.eq(walk.number)]

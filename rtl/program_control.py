@@ -76,9 +76,10 @@ class ProgramControl(wiring.Component):
         """High for a cycle when the bus owes something and nothing has moved on it for `timeout` cycles and two."""
         if self._without_timeout:
             return Const(0)
-        waiting, stuck, moved = Signal(32), Signal(), Signal()
-        m.d.sync += moved.eq(self.moved)
-        with m.If(moved | self.clear | self.idle | stuck):
+        waiting, stuck = Signal(32), Signal()
+        rests = Signal()  # the bus moved or owed nothing in the cycle before
+        m.d.sync += rests.eq(self.moved | self.idle)
+        with m.If(rests | self.clear | stuck):
             m.d.sync += waiting.eq(0)
         with m.Else():
             m.d.sync += waiting.eq(waiting + 1)

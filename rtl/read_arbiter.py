@@ -19,8 +19,8 @@ class ReadArbiter(wiring.Component):
 
     Members: `request_<client>`, `beat_<client>`; `hold`: accept no new burst; `discard`: drop arriving data;
     `request`, `read_data`: memory side; `outside` / `bus_error` with numbers; `fetch_error`: the beat that fetch gets
-    is an error, which fetch reports itself; `idle`: nothing is outstanding. Throughput: a burst and a beat per cycle.
-    Latency: 1 cycle.
+    is an error, which fetch reports itself; `idle`: nothing is outstanding. Throughput: a burst and a beat per cycle;
+    bursts of one beat follow each other in every second cycle. Latency: 1 cycle.
     """
 
     def __init__(self, *, queue_memory: str = "distributed"):
@@ -85,34 +85,41 @@ class ReadArbiter(wiring.Component):
             m.d.sync += self.request.valid.eq(0)
 
     def _return(self, m, tags, tag_layout) -> None:
-        """`tag` is that of the burst whose beats come; the tag behind it waits at the exit of the queue."""
+        """`tag` is that of the burst whose beats come, `following` that behind it."""
         tag = Signal(tag_layout)
         tagged = Signal()
         serves = Signal(len(CLIENTS))  # the client that `tag` names, one bit each
         beat = Signal(4)
         ends = Signal()  # the next beat is the burst's last
-        following = data.View(tag_layout, tags.r_data)
+        following = Signal(tag_layout)
+        follows = Signal()
+        moves = Signal()
         beats = [getattr(self, f"beat_{client}") for client in CLIENTS]
         taken = Signal()
         client_ready = (serves & Cat(b.ready for b in beats)).any()
         m.d.comb += [
             self.read_data.ready.eq(tagged & (client_ready | self.discard)),
             taken.eq(self.read_data.valid & self.read_data.ready),
-            tags.r_en.eq(~tagged | (taken & ends)),
+            tags.r_en.eq(~follows),
+            moves.eq(~tagged | (taken & ends)),
             self.bus_error.eq(taken & self.read_data.payload.error & ~self.discard & ~serves[FETCH]),
             self.fetch_error.eq(self.read_data.payload.error),
             self.bus_error_number.eq(tag.number),
-            self.idle.eq(~tagged & (tags.level == 0) & ~self.request.valid),
+            self.idle.eq(~tagged & ~follows & (tags.level == 0) & ~self.request.valid),
         ]
         for index, client_beat in enumerate(beats):
             m.d.comb += [
                 client_beat.payload.eq(self.read_data.payload.data),
                 client_beat.valid.eq(self.read_data.valid & tagged & serves[index] & ~self.discard),
             ]
-        with m.If(tags.r_en):
+        with m.If(~follows):
+            m.d.sync += [following.eq(tags.r_data), follows.eq(tags.r_rdy)]
+        with m.Elif(moves):
+            m.d.sync += follows.eq(0)
+        with m.If(moves):
             m.d.sync += [
                 tag.eq(following),
-                tagged.eq(tags.r_rdy),
+                tagged.eq(follows),
                 serves.eq(1 << following.client),
                 beat.eq(0),
                 ends.eq(following.length == 0),

@@ -151,9 +151,12 @@ class Results(wiring.Component):
         constants, layer = (Array(Value.cast(one) for one in each)[head] for each in commands)
         current = data.View(LayerConstants, constants)
         residual = Array(data.View(LayerConstants, one).residual for one in commands[0])
-        m.d.sync += [head.eq(following), uses_operand.eq(residual[following])]
+        ends = enters & coming.tag.command_last
+        m.d.sync += uses_operand.eq(Mux(ends, residual[following], residual[head]))
+        with m.If(ends):
+            m.d.sync += head.eq(following)
         m.d.comb += [
-            following.eq(head + (enters & coming.tag.command_last)),
+            following.eq(head + 1),
             enters.eq(results.valid & (operand_valid | ~uses_operand) & (~there | leaves)),
             results.ready.eq(enters),
             operand_take.eq(enters & uses_operand),

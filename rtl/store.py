@@ -18,7 +18,9 @@ OUTSTANDING = 32
 Beat = data.StructLayout({"data": BEAT_BITS, "last": 1})
 Burst = data.StructLayout({"address": 32, "length": 4})
 Tag = data.StructLayout({"command_last": 1, "number": 16})
-Stage = data.StructLayout({"valid": 1, "last": 1, "address": 32, "length": 4, "tag": Tag})
+Word = data.StructLayout({"valid": 1, "last": 1, "address": ADDRESS_BITS})
+Read = data.StructLayout({"valid": 1, "last": 1})
+Stage = data.StructLayout({"valid": 1, "address": 32, "length": 4, "tag": Tag})
 
 
 class Store(wiring.Component):
@@ -59,10 +61,11 @@ class Store(wiring.Component):
         m = Module()
         m.submodules.walk = walk = WordWalk()
         command = cmd.fields(Unit.STORE, self.command)
+        self._full = Signal()  # no further word can leave the walk
         legal = Signal()
         m.d.sync += legal.eq(legal_transfer(command))
         m.d.comb += [
-            walk.i.payload[name].eq(value) for name, value in RowJob.from_command(command, self.number).items()
+            walk.i.payload[name].eq(value) for name, value in RowJob.from_command(m, command, self.number).items()
         ]
         m.d.comb += [
             walk.i.valid.eq(self.command_valid & legal & self.may_start & ~self.hold),
@@ -94,98 +97,109 @@ class Store(wiring.Component):
         m.submodules.requests = requests = self._queue(Burst.size, BUFFER_BEATS)
         m.submodules.tags = tags = self._queue(Tag.size, OUTSTANDING)
         used = Signal(range(BUFFER_BEATS + 1))  # words asked for, on their way and in the buffer
-        asked, read = self._ask(m, walk, address, used < BUFFER_BEATS)
-        stage = delayed(m, read, Scratchpad.answer_latency, name="stage")
-        burst_complete = stage.valid & stage.last
-        self._buffer(m, stage, burst_complete, beats, requests, tags)
+        burst_last = (address[4:8] == 15) | walk.last_in_row
+        outside = self._check(m, walk, address)
+        read = self._read(m, walk, burst_last, outside)
+        self._ask(m, walk, self._burst(m, walk, address, burst_last), used < BUFFER_BEATS, requests, tags)
+        arrives = delayed(m, read, Scratchpad.answer_latency, name="arrives")
+        m.d.comb += [beats.w_data.eq(Cat(self.word, arrives.last)), beats.w_en.eq(arrives.valid)]
         taken = self.write_data.valid & self.write_data.ready
         m.d.sync += used.eq(used + walk.step - taken)
-        self._send(m, burst_complete, beats, requests)
+        self._send(m, arrives.valid & arrives.last, beats, requests)
         self._answers(m, tags)
 
-    def _ask(self, m, walk, address, room):
-        """A word further where there is room for it and for its burst's response.
-
-        Returns the word that the scratchpad was asked for and what is read in this cycle: the same, or nothing.
-        """
-        asked = Signal(Stage)
-        read = Signal(Stage)
-        wrong = self.overflow | self.outside  # so is the word asked for: it is not read, and none behind it
-        open_bursts = Signal(range(OUTSTANDING + 1))  # whose last word was read
-        responses_room = open_bursts < OUTSTANDING - 1  # and for a word asked for
-        m.d.comb += [
-            self.read.payload.eq(walk.address),
-            self.read.valid.eq(walk.valid & room & responses_room & ~self.hold & ~wrong),
-            walk.step.eq(self.read.valid & self.read.ready),
-        ]
-        self._check(m, walk, address)
-        word = self._word(m, walk, address)
-        with m.If(self.read.ready & ~wrong):
-            m.d.sync += asked.eq(word)
-        m.d.comb += [read.eq(asked), read.valid.eq(asked.valid & self.read.ready & ~wrong)]
-        m.d.sync += open_bursts.eq(open_bursts + (read.valid & read.last) - self.write_response.valid)
-        m.d.comb += self.idle.eq((open_bursts == 0) & (~asked.valid | wrong))
-        return asked, read
-
-    def _check(self, m, walk, address) -> None:
-        """Whether the word asked for lies outside scratchpad or region."""
+    def _check(self, m, walk, address):
+        """Whether the current word lies outside scratchpad or region: it is not read, and none behind it."""
         end = Signal(signed(34))  # the last address of a word inside
+        overflow, outside = walk.address >= self._words, address > end
         m.d.sync += end.eq(self.limit - 16)
         with m.If(walk.step):
-            m.d.sync += [
-                self.overflow.eq(walk.address >= self._words),
-                self.outside.eq(address > end),
-                self.error_number.eq(walk.number),
-            ]
+            m.d.sync += [self.overflow.eq(overflow), self.outside.eq(outside), self.error_number.eq(walk.number)]
+        return overflow | outside
 
-    def _word(self, m, walk, address):
-        """What is known of the word that is asked for; `length` counts the burst's words before it."""
-        burst_start = Signal(32)
-        length = Signal(4)
-        burst_last = (address[4:8] == 15) | walk.last_in_row
+    def _read(self, m, walk, burst_last, outside):
+        """Words leave the walk for the scratchpad through a register; one that has to wait is kept beside it.
+
+        Returns which word is read in this cycle.
+        """
+        offered = Signal(Word)
+        kept = Signal(Word)
+        word = Cat(~outside, burst_last, walk.address[:ADDRESS_BITS])
+        asked = Signal(Read)  # of the scratchpad, which reads it in the next cycle in which it is ready
+        read = Signal(Read)
+        m.d.comb += [
+            self._full.eq(kept.valid),
+            self.read.payload.eq(offered.address),
+            self.read.valid.eq(offered.valid),
+            read.valid.eq(asked.valid & self.read.ready),
+            read.last.eq(asked.last),
+        ]
+        with m.If(~offered.valid | self.read.ready):
+            m.d.sync += [offered.eq(Mux(kept.valid, kept, word)), kept.valid.eq(0)]
+            m.d.sync += offered.valid.eq(kept.valid | (walk.step & ~outside))
+        with m.Elif(walk.step):
+            m.d.sync += kept.eq(word)
+        with m.If(self.read.ready):
+            m.d.sync += [asked.valid.eq(offered.valid), asked.last.eq(offered.last)]
+        return read
+
+    def _burst(self, m, walk, address, burst_last):
+        """The burst that ends with the word which left the walk in the cycle before, if one does."""
+        start = Signal(32)
+        length = Signal(4)  # words of the burst before this one
+        burst = Signal(Stage)
         with m.If(walk.step):
             m.d.sync += length.eq(Mux(burst_last, 0, length + 1))
             with m.If(length == 0):
-                m.d.sync += burst_start.eq(address)
-        stepped = Signal(Stage)
-        m.d.comb += [
-            stepped.valid.eq(walk.step),
-            stepped.last.eq(burst_last),
-            stepped.address.eq(Mux(length == 0, address, burst_start)),
-            stepped.length.eq(length),
-            stepped.tag.command_last.eq(walk.last),
-            stepped.tag.number.eq(walk.number),
+                m.d.sync += start.eq(address)
+        m.d.sync += [
+            burst.valid.eq(walk.step & burst_last),
+            burst.address.eq(Mux(length == 0, address, start)),
+            burst.length.eq(length),
+            burst.tag.command_last.eq(walk.last),
+            burst.tag.number.eq(walk.number),
         ]
-        return stepped
+        return burst
 
-    def _buffer(self, m, stage, burst_complete, beats, requests, tags) -> None:
-        """Every word goes into the buffer; its burst is requested, and its answer awaited, with the last one."""
+    def _ask(self, m, walk, burst, room, requests, tags) -> None:
+        """A word further where there is room for it and for its burst's response; what is known of whole bursts."""
+        wrong = self.overflow | self.outside
+        open_bursts = Signal(range(OUTSTANDING + 1))
+        responses_room = open_bursts < OUTSTANDING - 1  # and for `burst`
+        begun = burst.valid & ~wrong
         m.d.comb += [
-            beats.w_data.eq(Cat(self.word, stage.last)),
-            beats.w_en.eq(stage.valid),
-            requests.w_data.eq(Cat(stage.address, stage.length)),
-            requests.w_en.eq(burst_complete),
-            tags.w_data.eq(stage.tag.as_value()),
-            tags.w_en.eq(burst_complete),
+            walk.step.eq(walk.valid & room & responses_room & ~self._full & ~self.hold & ~wrong),
+            requests.w_data.eq(Cat(burst.address, burst.length)),
+            requests.w_en.eq(begun),
+            tags.w_data.eq(burst.tag.as_value()),
+            tags.w_en.eq(begun),
+            self.idle.eq((open_bursts == 0) & ~begun),
         ]
+        m.d.sync += open_bursts.eq(open_bursts + begun - self.write_response.valid)
 
     def _send(self, m, burst_complete, beats, requests) -> None:
-        """Requests, and the beats of bursts whose last beat is in the buffer."""
+        """Requests and beats of the bursts whose last beat is in the buffer."""
         request = data.View(Burst, requests.r_data)
         whole_bursts = Signal(range(BUFFER_BEATS + 1))
+        some = Signal()  # at least one whole burst
+        more = Signal()  # at least two
         taken = self.write_data.valid & self.write_data.ready
         sent_last = Signal()  # with the beat before, a whole burst
-        m.d.sync += [
-            sent_last.eq(taken & self.write_data.payload.last),
-            whole_bursts.eq(whole_bursts + burst_complete - sent_last),
-        ]
+        m.d.sync += sent_last.eq(taken & self.write_data.payload.last)
+        with m.If(burst_complete & ~sent_last):
+            m.d.sync += [whole_bursts.eq(whole_bursts + 1), some.eq(1), more.eq(some)]
+        with m.Elif(sent_last & ~burst_complete):
+            m.d.sync += [whole_bursts.eq(whole_bursts - 1), some.eq(more), more.eq(more & (whole_bursts != 2))]
+        due = Signal(range(BUFFER_BEATS + 1))  # requests of whole bursts
+        requested = self.write_request.valid & self.write_request.ready
+        m.d.sync += due.eq(due + burst_complete - requested)
         m.d.comb += [
             self.write_request.payload.address.eq(request.address),
             self.write_request.payload.length.eq(request.length),
-            self.write_request.valid.eq(requests.r_rdy),
-            requests.r_en.eq(self.write_request.ready),
+            self.write_request.valid.eq(due != 0),
+            requests.r_en.eq(requested),
             self.write_data.payload.as_value().eq(beats.r_data),
-            self.write_data.valid.eq(beats.r_rdy & (whole_bursts > sent_last)),
+            self.write_data.valid.eq(beats.r_rdy & Mux(sent_last, more, some)),
             beats.r_en.eq(taken),
         ]
 

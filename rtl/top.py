@@ -1,6 +1,6 @@
 """The engine as a block for IP integrators: flat AXI4 and AXI4-Lite ports with their usual names."""
 
-from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -36,7 +36,7 @@ class Top(wiring.Component):
     """Engine core, AXI4 adaptor and register file in one clock domain.
 
     Ports: `clk`; `aresetn`, active low, sampled at rising edges of `clk` (release it synchronously, as AXI asks; hold
-    it low for at least one edge); `m_axi_*`: memory side, an AXI4 master; `s_axil_*`: control, an AXI4-Lite
+    it low for at least one edge): what it resets is so a cycle later, and until then VALID, READY and `irq` are low; `m_axi_*`: memory side, an AXI4 master; `s_axil_*`: control, an AXI4-Lite
     subordinate (docs/registers.md); `irq`: a level. With `trace` (simulation only) also `trace_*`, the members of
     `trace_signature`.
 
@@ -52,7 +52,12 @@ class Top(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.domains.sync = ClockDomain("sync")
-        m.d.comb += [ClockSignal("sync").eq(self.clk), ResetSignal("sync").eq(~self.aresetn)]
+        m.domains.before = ClockDomain("before", reset_less=True)
+        reset = Signal(init=1)
+        self._resetting = reset | ~self.aresetn
+        m.d.before += reset.eq(~self.aresetn)
+        m.d.comb += [ClockSignal(domain).eq(self.clk) for domain in ("sync", "before")]
+        m.d.comb += ResetSignal("sync").eq(reset)
 
         m.submodules.engine = engine = self._engine
         m.submodules.axi = adaptor = Axi4Adaptor(bus_bytes=self._config.bus_bytes)
@@ -61,7 +66,7 @@ class Top(wiring.Component):
         wiring.connect(m, registers.control, engine.control)
         wiring.connect(m, registers.counters, engine.counters)
 
-        m.d.comb += self.irq.eq(registers.irq)
+        m.d.comb += self.irq.eq(registers.irq & ~self._resetting)
         self._expose(m, MASTER, adaptor.axi)
         self._expose(m, SUBORDINATE, registers.axi)
         if self._trace:
@@ -69,7 +74,9 @@ class Top(wiring.Component):
         return m
 
     def _expose(self, m, prefix, interface) -> None:
-        """Connects the members of an inner interface to the ports of the same names."""
+        """Connects the members of an inner interface to the ports of the same names: in reset no handshake takes place."""
         for name, member in interface.signature.members.items():
             port, inner = getattr(self, prefix + name), getattr(interface, name)
+            if name.endswith(("valid", "ready")) and member.flow is Out:
+                inner = inner & ~self._resetting
             m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.interfaces import BURST_BEATS
-from rtl.ring import next_offset
+from rtl.ring import following_offset
 from rtl.scratchpad import ADDRESS_BITS
 
 
@@ -17,12 +17,15 @@ def legal_transfer(command):
 
 
 class RowJob(data.Struct):
-    """The scratchpad side of a LOAD or STORE command (docs/engine.md, "Memories"); `number` is the command's."""
+    """The scratchpad side of a LOAD or STORE command (docs/engine.md, "Memories"); `number` is the command's.
+
+    last_offset: of the ring's last row, extent - pitch.
+    """
 
     base: unsigned(16)
     block_stride: unsigned(16)
     pitch: unsigned(16)
-    extent: unsigned(16)
+    last_offset: unsigned(16)
     row_offset: unsigned(16)
     rows: unsigned(16)
     width: unsigned(16)
@@ -31,24 +34,27 @@ class RowJob(data.Struct):
     number: unsigned(16)
 
     @classmethod
-    def from_command(cls, command, number) -> dict:
-        """The job's fields, from the views of a LOAD or STORE command."""
-        names = ("base", "block_stride", "pitch", "extent", "row_offset", "rows", "width", "blocks")
+    def from_command(cls, m: Module, command, number) -> dict:
+        """The job's fields, from the views of a LOAD or STORE command that is there a cycle before it is valid."""
+        last_offset = Signal(16)
+        m.d.sync += last_offset.eq(command.extent - command.pitch)
+        names = ("base", "block_stride", "pitch", "row_offset", "rows", "width", "blocks")
         job = {name: getattr(command, name) for name in names}
-        return job | {"unpack": getattr(command, "unpack", 0), "number": number}
+        return job | {"last_offset": last_offset, "unpack": getattr(command, "unpack", 0), "number": number}
 
 
 class WordWalk(wiring.Component):
     """Walks the scratchpad words of a job: block, row, column.
 
     Members: `i` stream of RowJob (accepted when idle); `address`, `valid`, `last_in_row`, `last_in_block`, `last`,
-    `column`, `number` and `unpack` describe the current word; `step` moves on. All of them come from registers: what
-    follows a word is worked out beside it. Throughput: one word per cycle; one idle cycle between jobs.
+    `quarter` (the word's column mod 4), `number` and `unpack` describe the current word; `step` moves on. All of them
+    come from registers: what follows a word is worked out beside it. Throughput: one word per cycle; one idle cycle
+    between jobs.
     """
 
     i: In(stream.Signature(RowJob))
     address: Out(ADDRESS_BITS + 1)
-    column: Out(16)
+    quarter: Out(2)
     number: Out(16)
     unpack: Out(1)
     valid: Out(1)
@@ -61,47 +67,45 @@ class WordWalk(wiring.Component):
         m = Module()
         job = Signal(RowJob)
         block_base, following = Signal(16), Signal(16)  # following: offset of the row after this one
-        row, block = Signal(16), Signal(16)
-        last_column, last_row, last_block = Signal(), Signal(), Signal()
+        last_row, last_block = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~self.valid),
             self.number.eq(job.number),
             self.unpack.eq(job.unpack),
-            self.last_in_row.eq(last_column),
-            self.last_in_block.eq(last_column & last_row),
-            self.last.eq(last_column & last_row & last_block),
+            self.last_in_block.eq(self.last_in_row & last_row),
+            self.last.eq(self.last_in_block & last_block),
         ]
 
         new = self.i.payload
-        starts, next_row, next_block = Signal(), Signal(), Signal()
+        starts, row_ends = Signal(), Signal()
         base, offset = Signal(16), Signal(16)  # of the row that begins
         m.d.comb += [
             starts.eq(~self.valid & self.i.valid),
-            next_row.eq(last_column & ~last_row),
-            next_block.eq(last_column & last_row),
-            base.eq(Mux(~self.valid, new.base, Mux(next_block, block_base + job.block_stride, block_base))),
-            offset.eq(Mux(~self.valid, new.row_offset, Mux(next_block, job.row_offset, following))),
+            row_ends.eq(self.step & self.last_in_row),
+            base.eq(Mux(~self.valid, new.base, Mux(last_row, block_base + job.block_stride, block_base))),
+            offset.eq(Mux(~self.valid, new.row_offset, Mux(last_row, job.row_offset, following))),
         ]
-        with m.If(starts | (self.step & last_column)):
-            ring = (Mux(self.valid, job.pitch, new.pitch), Mux(self.valid, job.extent, new.extent))
-            m.d.sync += [self.address.eq(base + offset), self.column.eq(0), block_base.eq(base)]
-            m.d.sync += following.eq(next_offset(offset, *ring))
-        with m.If(starts):
-            m.d.sync += [job.eq(new), self.valid.eq(1), row.eq(0), block.eq(0)]
-            m.d.sync += [last_column.eq(new.width == 1), last_row.eq(new.rows == 1), last_block.eq(new.blocks == 1)]
+        with m.If(starts | row_ends):
+            ring = Mux(self.valid, job.pitch, new.pitch), Mux(self.valid, job.last_offset, new.last_offset)
+            m.d.sync += [self.address.eq(base + offset), self.quarter.eq(0), block_base.eq(base)]
+            m.d.sync += following.eq(following_offset(offset, *ring))
         with m.Elif(self.step):
-            with m.If(~last_column):
-                m.d.sync += [self.address.eq(self.address + 1), self.column.eq(self.column + 1)]
-                m.d.sync += last_column.eq(self.column + 2 == job.width)
-            with m.Else():
-                m.d.sync += last_column.eq(job.width == 1)
-            with m.If(next_row):
-                m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == job.rows)]
-            with m.If(next_block):
-                m.d.sync += [row.eq(0), last_row.eq(job.rows == 1)]
-                m.d.sync += [block.eq(block + 1), last_block.eq(block + 2 == job.blocks)]
-            with m.If(self.last):
-                m.d.sync += self.valid.eq(0)
+            m.d.sync += [self.address.eq(self.address + 1), self.quarter.eq(self.quarter + 1)]
+        with m.If(starts):
+            m.d.sync += [job.eq(new), self.valid.eq(1)]
+        with m.Elif(self.step & self.last):
+            m.d.sync += self.valid.eq(0)
+        for name, last, goes, ends in (
+            ("width", self.last_in_row, self.step, row_ends),
+            ("rows", last_row, row_ends, row_ends & last_row),
+            ("blocks", last_block, row_ends & last_row, 0),
+        ):
+            left = Signal(16, name=f"{name}_left")  # with the one in hand
+            whole = Mux(self.valid, job[name], new[name])
+            with m.If(starts | ends):
+                m.d.sync += [left.eq(whole), last.eq(whole == 1)]
+            with m.Elif(goes):
+                m.d.sync += [left.eq(left - 1), last.eq(left == 2)]
         return m
 
 

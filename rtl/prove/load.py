@@ -74,7 +74,7 @@ class LoadHarness(StreamHarness):
             Assert(~word.watched | (word.kept == Mux(word.ahead == 0, Cat(dut.write.payload, last), kept))),
             Assert(dut.finished == previous(m, written & last, "finished")),
             Assert(~taken | read),
-            Assert(pixel == Mux(walk.valid & walk.unpack, walk.column[:2], 0)),
+            Assert(pixel == Mux(walk.valid & walk.unpack, walk.quarter, 0)),
             Assert(~walk.valid | ~self.beat_valid | read | full | dut.overflow),  # never stuck
             Assert(dut.overflow == previous(m, dut.overflow | (read & ~in_range), "overflow")),  # from then on
             Assert(~dut.overflow | ~read),

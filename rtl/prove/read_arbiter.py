@@ -78,17 +78,20 @@ class ArbiterHarness(StreamHarness):
         """`passed_on`: beats of the followed burst that its client has."""
         taken, beat = dut.read_data.valid & dut.read_data.ready, self._signals["beat"]
         tag, tagged, ends = (self._signals[name] for name in ("tag", "tagged", "ends"))
+        following, follows = self._signals["following"], self._signals["follows"]
         burst = Follow(
             m, entered=granted, left=tagged & taken & ends, item=item.as_value(), chosen=self.chosen,
-            room=OUTSTANDING + 1, name="burst",
+            room=OUTSTANDING + 2, name="burst",
         )
         tags.is_well_formed(m)
         kept, passed_on, turn = Granted(burst.kept), Signal(5), Signal()
-        waiting, expected = tags.entry(m, burst.ahead - tagged), Cat(kept.client, kept.burst.length, kept.burst.number)
+        queued = tags.entry(m, burst.ahead - tagged - follows)
+        waiting = Mux(follows & (burst.ahead == tagged), following.as_value(), queued)
+        expected = Cat(kept.client, kept.burst.length, kept.burst.number)
         deliveries = [b.valid & b.ready for b in beats]
         m.d.comb += [
             turn.eq(burst.watched & (burst.ahead == 0)),
-            Assert(burst.inside == tags.level + tagged),
+            Assert(burst.inside == tags.level + follows + tagged),
             Assert(dut.idle == ((burst.inside == 0) & ~dut.request.valid)),
             Assert(~burst.watched | (Mux(turn & tagged, tag.as_value(), waiting) == expected)),
             Assert(~tagged | ((beat <= tag.length) & (ends == (beat == tag.length)))),
@@ -118,7 +121,9 @@ PROOFS = (
             ("free & tags.w_rdy & ~self.hold)", "free & ~self.hold)"),
             ("free & tags.w_rdy & ~self.hold)", "free & tags.w_rdy)"),
             ("free = ~self.request.valid | self.request.ready", "free = 1"),
-            ("tags.r_en.eq(~tagged | (taken & ends))", "tags.r_en.eq(~tagged | ends)"),
+            ("moves.eq(~tagged | (taken & ends))", "moves.eq(~tagged | ends)"),
+            ("tags.r_en.eq(~follows)", "tags.r_en.eq(~follows | moves)"),
+            ("with m.Elif(moves):", "with m.Elif(taken):"),
             ("(client_ready | self.discard)", "1"),
             ("beat.eq(0)", "beat.eq(1)"),
             ("with m.Elif(self.request.ready):", "with m.Else():"),

@@ -10,7 +10,7 @@ from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof, delayed
 from rtl.prove.streams import StreamHarness, holds, previous, stays
-from rtl.scratchpad import Scratchpad
+from rtl.scratchpad import ADDRESS_BITS, Scratchpad
 from rtl.store import BUFFER_BEATS, OUTSTANDING
 
 LATENCY = Scratchpad.answer_latency
@@ -27,7 +27,7 @@ class StoreHarness(StreamHarness):
             "number": In(16), "hold": In(1), "base": In(32), "limit": In(33), "word": In(BEAT_BITS),
         }
         ready = {f"{name}_ready": In(1) for name in ("read", "request", "data")}
-        super().__init__({**self._free, **ready, "answer": In(1), "failed": In(1), "chosen": In(3)})
+        super().__init__({**self._free, **ready, "answer": In(1), "failed": In(1), "chosen": In(4)})
 
     def elaborate(self, platform):
         m, dut = self.begin(), self._dut
@@ -41,26 +41,48 @@ class StoreHarness(StreamHarness):
         for name in ("write_request", "write_data"):
             stream = getattr(dut, name)
             holds(m, Assert, self.started, stream.valid, stream.ready, stream.payload.as_value(), name)
-        self._holds_read(m, dut)
         beats, requests, tags = (getattr(module.submodules, name) for name in ("beats", "requests", "tags"))
         for buffer in (beats, requests, tags):
             buffer.is_well_formed(m)
             m.d.comb += Assert(~buffer.w_en | buffer.w_rdy)
+        self._read(m, dut, module.submodules.walk)
         self._words(m, dut, beats, module.submodules.walk)
+        self._burst(m, module.submodules.walk)
         self._bursts(m, dut, requests, tags)
         return m
 
-    def _holds_read(self, m, dut) -> None:
-        """Until the engine stops it (`hold`)."""
+    def _read(self, m, dut, walk) -> None:
+        """Words leave the walk for the scratchpad in order; one outside is not read, and none behind it."""
         stays(m, self.started, self.limit, "limit")
-        goes_on = self.started & ~self.hold & ~(dut.overflow | dut.outside)
-        holds(m, Assert, goes_on, dut.read.valid, dut.read.ready, dut.read.payload, "read")
+        holds(m, Assert, self.started, dut.read.valid, dut.read.ready, dut.read.payload, "read")
+        offered, kept, asked, read = (self._signals[name] for name in ("offered", "kept", "asked", "read"))
+        address, wrong = self._signals["address"], dut.overflow | dut.outside
+        outside = (walk.address >= 2048) | (address > self._signals["end"])
+        bad = previous(m, walk.step & outside, "bad")
+        word = Follow(
+            m, entered=walk.step & ~outside, left=dut.read.valid & dut.read.ready,
+            item=Cat((address[4:8] == 15) | walk.last_in_row, walk.address[:ADDRESS_BITS]), chosen=self.chosen[3],
+            room=2, name="word",
+        )
+        place = Mux(word.ahead == 0, Cat(offered.last, offered.address), Cat(kept.last, kept.address))
+        m.d.comb += [
+            Assert(word.inside == offered.valid + kept.valid),
+            Assert(offered.valid | ~kept.valid),
+            Assert(~word.watched | (word.kept == place)),
+            Assert(~self.started | (wrong == (previous(m, wrong, "wrong") | bad))),
+            Assert(~(wrong & walk.step)),
+        ]
+        given = previous(m, Cat(dut.read.valid, offered.last), "given")
+        was_ready, was_asked = previous(m, self.read_ready, "ready"), previous(m, Cat(asked.valid, asked.last), "asked")
+        m.d.comb += [
+            Assert(~self.started | (Cat(asked.valid, asked.last) == Mux(was_ready, given, was_asked))),
+            Assert(read.valid == (asked.valid & self.read_ready)),
+            Assert(read.last == asked.last),
+        ]
 
     def _words(self, m, dut, beats, walk) -> None:
-        """A word arrives LATENCY cycles after its address was taken."""
-        read, length, address = self._signals["read"], self._signals["length"], self._signals["address"]
-        word, asked = self._signals["stepped"], self._signals["asked"]
-        wrong = dut.overflow | dut.outside
+        """A word arrives LATENCY cycles after it was read."""
+        read, offered, kept, asked = (self._signals[name] for name in ("read", "offered", "kept", "asked"))
         under_way = [delayed(m, read.valid, age, f"read_{age}") for age in range(1, LATENCY + 1)]
         last = delayed(m, read.last, LATENCY, "last")
         left = dut.write_data.valid & dut.write_data.ready
@@ -68,82 +90,85 @@ class StoreHarness(StreamHarness):
             m, entered=under_way[-1], left=left, item=Cat(self.word, last), chosen=self.chosen[0], room=BUFFER_BEATS,
             name="beat",
         )
+        before = offered.valid + kept.valid + asked.valid + (dut.overflow | dut.outside)
         m.d.comb += [
             Assert(beats.w_en == under_way[-1]),
             Assert(beat.inside == beats.level),
-            Assert(self._signals["used"] == asked.valid + sum(under_way) + beats.level),
+            Assert(self._signals["used"] == before + sum(under_way) + beats.level),
             Assert(self._signals["used"] <= BUFFER_BEATS),
             Assert(~beat.watched | (beats.entry(m, beat.ahead) == beat.kept)),
             Assert(~beat.leaves | (dut.write_data.payload.as_value() == beat.kept)),
-            Assert(read.valid == (asked.valid & self.read_ready & ~wrong)),
-            Assert(Cat(read.last, read.address, read.length, read.tag)
-                   == Cat(asked.last, asked.address, asked.length, asked.tag)),
-            Assert(~wrong | (asked.valid & (dut.error_number == asked.tag.number))),
         ]
-        self._asked(m, dut, walk, word, asked, wrong)
-        count = Signal(5)  # words of this burst asked for so far
-        with m.If(word.valid):
-            m.d.sync += count.eq(count + 1)
-            with m.If(word.last):
-                m.d.sync += count.eq(0)
-            m.d.comb += [Assert(word.length == count), Assert((word.address + 16 * count)[:32] == address[:32])]
-        m.d.comb += [Assert(walk.valid | (count == 0)), Assert(length == count)]
-        m.d.comb += Assert((count == 0) | (count <= address[4:8]))
-        m.d.comb += Assert((count == 0) | ((self._signals["burst_start"] + 16 * count)[:32] == address[:32]))
 
-    def _asked(self, m, dut, walk, word, asked, wrong) -> None:
-        """A word that the scratchpad takes is in hand until it is read, or for good if it lies outside."""
-        taken, goes = Signal(), Signal()
-        m.d.comb += [taken.eq(dut.read.valid & dut.read.ready), goes.eq(self.read_ready & ~wrong)]
-        outside = (walk.address >= 2048) | (self._signals["address"] > self._signals["end"])
-        was_outside, was = previous(m, outside, "outside"), previous(m, word.as_value(), "word")
-        was_taken, went = previous(m, taken, "taken"), previous(m, goes, "goes")
-        was_asked, was_wrong = previous(m, asked.as_value(), "asked"), previous(m, wrong, "wrong")
-        with m.If(self.started & went):
-            m.d.comb += Assert(asked.valid == was_taken)
-            m.d.comb += Assert(wrong == (asked.valid & was_outside))
-            m.d.comb += Assert(~asked.valid | (asked.as_value() == was))
-        with m.Elif(self.started):
-            m.d.comb += [Assert(asked.as_value() == was_asked), Assert(wrong == was_wrong)]
+    def _burst(self, m, walk) -> None:
+        """A burst is known in the cycle behind the step from its last word; `count`: its words so far."""
+        address, burst = self._signals["address"], self._signals["burst"]
+        last = (address[4:8] == 15) | walk.last_in_row
+        count = Signal(5)
+        with m.If(walk.step):
+            m.d.sync += count.eq(Mux(last, 0, count + 1))
+        was_count, was_address = previous(m, count, "count"), previous(m, address[:32], "address")
+        was_tag = previous(m, Cat(walk.last, walk.number), "tag")
+        m.d.comb += [
+            Assert(~self.started | (burst.valid == previous(m, walk.step & last, "ended"))),
+            Assert(~burst.valid | ((burst.address + 16 * was_count)[:32] == was_address)),
+            Assert(~burst.valid | ((burst.length == was_count) & (burst.tag.as_value() == was_tag))),
+            Assert(walk.valid | (count == 0)),
+            Assert(self._signals["length"] == count),
+            Assert((count == 0) | (count <= address[4:8])),
+            Assert((count == 0) | ((self._signals["start"] + 16 * count)[:32] == address[:32])),
+        ]
 
     def _bursts(self, m, dut, requests, tags) -> None:
         """`requested`, `sent`: bursts whose request (whose last beat) has left and that have no response."""
-        read, in_hand, tagged = (self._signals[name] for name in ("read", "asked", "tagged"))
-        whole = Signal()
-        m.d.comb += whole.eq(read.valid & read.last)
-        under_way = [delayed(m, whole, age, f"whole_{age}") for age in range(1, LATENCY + 1)]
-        request = delayed(m, Cat(read.address, read.length), LATENCY, "request")
-        tag = delayed(m, read.tag.as_value(), LATENCY, "tag")
+        names = ("read", "offered", "kept", "asked", "burst", "tagged", "whole_bursts", "sent_last", "due")
+        read, offered, kept, asked, burst, tagged, whole, sent_last, due = (self._signals[name] for name in names)
+        begun = burst.valid & ~(dut.overflow | dut.outside)
         passed = dut.write_request.valid & dut.write_request.ready
-        sent_last = dut.write_data.valid & dut.write_data.ready & dut.write_data.payload.last
-        asked = Follow(
-            m, entered=under_way[-1], left=passed, item=request, chosen=self.chosen[1], room=OUTSTANDING, name="request"
+        left = dut.write_data.valid & dut.write_data.ready
+        request = Follow(
+            m, entered=begun, left=passed, item=Cat(burst.address, burst.length), chosen=self.chosen[1],
+            room=OUTSTANDING, name="request",
         )
-        burst = Follow(
-            m, entered=under_way[-1], left=self.answer, item=tag, chosen=self.chosen[2], room=OUTSTANDING, name="burst"
+        answer = Follow(
+            m, entered=begun, left=self.answer, item=burst.tag.as_value(), chosen=self.chosen[2], room=OUTSTANDING,
+            name="answer",
         )
         requested, sent = Signal(range(OUTSTANDING + 1)), Signal(range(OUTSTANDING + 1))
+        sends_last = left & dut.write_data.payload.last
+        m.d.sync += [requested.eq(requested + passed - self.answer), sent.eq(sent + sends_last - self.answer)]
+        ends = [delayed(m, read.valid & read.last, age, f"ends_{age}") for age in range(1, LATENCY + 1)]
+        asked_ends = (offered.valid & offered.last) + (kept.valid & kept.last) + (asked.valid & asked.last)
+        under_way = asked_ends + sum(ends)  # last words of bursts
+        newest_ends = Mux(kept.valid, kept.last, offered.valid & offered.last)
+        was_begun = previous(m, begun, "begun")
         waiting = tags.level + tagged
-        kept = Mux(tagged & (burst.ahead == 0), self._signals["tag"].as_value(), tags.entry(m, burst.ahead - tagged))
-        m.d.sync += [requested.eq(requested + passed - self.answer), sent.eq(sent + sent_last - self.answer)]
+        tag = Mux(tagged & (answer.ahead == 0), self._signals["tag"].as_value(), tags.entry(m, answer.ahead - tagged))
         m.d.comb += [
             Assume(~self.answer | ((requested != 0) & (sent != 0))),
-            Assert(asked.inside == requests.level),
-            Assert(burst.inside == waiting),
-            Assert(self._signals["open_bursts"] == sum(under_way) + waiting),
-            Assert(self._signals["open_bursts"] + (in_hand.valid & in_hand.last) <= OUTSTANDING),
+            Assert(request.inside == requests.level),
+            Assert(answer.inside == waiting),
+            Assert(self._signals["open_bursts"] == waiting),
+            Assert(waiting + begun <= OUTSTANDING),
             Assert(waiting == requests.level + requested),
-            Assert(waiting == self._signals["whole_bursts"] - self._signals["sent_last"] + sent),
-            Assert(~asked.watched | (requests.entry(m, asked.ahead) == asked.kept)),
-            Assert(~asked.leaves | (dut.write_request.payload.as_value() == asked.kept)),
-            Assert(~burst.watched | (kept == burst.kept)),
+            Assert(requests.level + begun == due + under_way),
+            Assert(waiting + begun == under_way + whole - sent_last + sent),
+            Assert((whole >= sent_last) & (self._signals["some"] == (whole != 0))),
+            Assert(self._signals["more"] == (whole > 1)),
+            Assert(~begun | newest_ends),
+            Assert(~self.started | ~was_begun | (asked_ends != 0)),
+            Assert(~self.started | requests.r_rdy | (requests.level == was_begun)),
+            Assert(~dut.write_request.valid | requests.r_rdy),
+            Assert(~request.watched | (requests.entry(m, request.ahead) == request.kept)),
+            Assert(~request.leaves | (dut.write_request.payload.as_value() == request.kept)),
+            Assert(~answer.watched | (tag == answer.kept)),
             Assert(tagged | ((requested == 0) & (tags.r_rdy | ~requests.r_rdy))),  # never later than the answer
             Assert(tags.r_rdy | (tags.level == 0) | (requests.level > requests.r_rdy)),
-            Assert(dut.idle == ((waiting + sum(under_way) == 0) & (~in_hand.valid | dut.overflow | dut.outside))),
+            Assert(dut.idle == (waiting + begun == 0)),
         ]
-        with m.If(burst.leaves):
-            m.d.comb += Assert(dut.finished == burst.kept[0])
-            m.d.comb += Assert((dut.bus_error == self.failed) & (dut.bus_error_number == burst.kept[1:]))
+        with m.If(answer.leaves):
+            m.d.comb += Assert(dut.finished == answer.kept[0])
+            m.d.comb += Assert((dut.bus_error == self.failed) & (dut.bus_error_number == answer.kept[1:]))
 
 
 PROOFS = (
@@ -151,16 +176,19 @@ PROOFS = (
         name="store", module="rtl.store", harness=lambda space: StoreHarness(space), depth=LATENCY + 2,
         claim="every word read is written once, in order, held; a request per burst, of its words; nothing overflows",
         bugs=(
-            ("used < BUFFER_BEATS)", "beats.level < BUFFER_BEATS)"),
+            ("used < BUFFER_BEATS, requests", "beats.level < BUFFER_BEATS, requests"),
             ("open_bursts < OUTSTANDING - 1", "open_bursts < OUTSTANDING"),
-            ("requests.r_en.eq(self.write_request.ready)", "requests.r_en.eq(1)"),
+            ("requests.r_en.eq(requested)", "requests.r_en.eq(self.write_request.ready)"),
             ("beats.r_en.eq(taken)", "beats.r_en.eq(self.write_data.ready)"),
-            ("beats.r_rdy & (whole_bursts > sent_last)", "beats.r_rdy"),
-            ("whole_bursts > sent_last", "whole_bursts != 0"),
+            ("beats.r_rdy & Mux(sent_last, more, some)", "beats.r_rdy"),
+            ("Mux(sent_last, more, some)", "some"),
+            ("due + burst_complete - requested", "due + burst_complete - self.write_request.ready"),
             ("Mux(burst_last, 0, length + 1)", "length + 1"),
-            ("walk.step.eq(self.read.valid & self.read.ready)", "walk.step.eq(self.read.valid)"),
-            ("with m.If(self.read.ready & ~wrong):", "with m.If(self.read.ready):"),
-            ("read.valid.eq(asked.valid & self.read.ready & ~wrong)", "read.valid.eq(asked.valid & self.read.ready)"),
+            ("responses_room & ~self._full", "responses_room"),
+            ("~self.hold & ~wrong", "~self.hold"),
+            ("kept.valid | (walk.step & ~outside)", "kept.valid | walk.step"),
+            ("asked.valid & self.read.ready", "asked.valid"),
+            ("with m.If(~offered.valid | self.read.ready):", "with m.If(1):"),
             ("tags.r_en.eq(~tagged | answered)", "tags.r_en.eq(1)"),
         ),
     ),
