@@ -15,7 +15,7 @@ from pathlib import Path
 from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
 
-from board.blockage import without_blockage
+from fpga.blockage import without_blockage
 from board.boards import BoardDesign, BoardTop, family_of
 from fpga import dual
 from fpga.area import area

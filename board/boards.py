@@ -11,7 +11,7 @@ from amaranth_boards.ecpix5 import ECPIX585Platform
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from board.blockage import BLOCKAGE, blockage_verilog
+from fpga.blockage import BLOCKAGE, blockage_verilog
 from board.pll import ecp5_pll, ice40_pll
 from board.soc import TOP, Soc
 from fpga.blocks import component_verilog

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from board.bitstream import NAME, ROUTING, build, missing_cells, run_while_it_fits
-from board.blockage import blockage_verilog, without_blockage
+from fpga.blockage import blockage_verilog, without_blockage
 from board.boards import BOARDS, BoardTop, board_design
 from board.netlist import synthesized
 from board.pll import ecp5_dividers, ice40_dividers

@@ -8,7 +8,7 @@ from compiler.cycle_queue import Clock
 
 BURST_UNITS = 16  # 16-byte units of a burst at most, and the boundary that it does not cross
 GRANTS_OPEN = 65  # rtl/read_arbiter.py: bursts granted and not yet answered
-WAY_OUT = 3  # cycles from the grant through arbiter and AXI registers to the memory and back
+WAY_OUT = 4  # cycles from the grant through arbiter and AXI registers to the memory and back
 CLIENTS = ("fetch", "weights", "load")
 
 

@@ -73,9 +73,10 @@ class Compute(wiring.Component):
             array.bias.as_value().eq(self.bias.as_value()),
         ]
         shift = Signal.like(self.shift, name="shift_at_result", reset_less=True)
-        m.d.sync += shift.eq(self.shift)
+        push = Signal()
+        m.d.sync += [shift.eq(self.shift), push.eq(at[stages.sum].valid & at[stages.sum].last)]
         m.d.comb += [
-            results.push.eq(at[stages.result].valid & at[stages.result].last),
+            results.push.eq(push),
             results.acc.eq(array.acc),
             results.shift.eq(shift),
             results.tag.eq(at[stages.result].result),

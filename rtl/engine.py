@@ -1,6 +1,6 @@
 """The engine core: access side, COMPUTE, their memories, control and counters."""
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -41,8 +41,11 @@ class Engine(wiring.Component):
         m.submodules.program_control = control = ProgramControl(without_timeout=bool(config.without_timeout))
         access = InOrderAccess(config) if config.in_order else Access(config)
         compute = (InOrderCompute if config.in_order else Compute)(config, trace=self._trace)
-        m.submodules.access = ResetInserter(control.clear)(access)
-        m.submodules.compute = ResetInserter(control.clear)(compute)
+        # What forgets a program is reset by one register alone: no gate stands between it and thousands of others.
+        m.domains.program = ClockDomain("program", reset_less=True, local=True)
+        m.d.comb += ClockSignal("program").eq(ClockSignal("sync"))
+        for name, unit in (("access", access), ("compute", compute)):
+            m.submodules[name] = DomainRenamer("program")(ResetInserter(control.clear)(unit))
         m.submodules.scratchpad = scratchpad = (InOrderScratchpad if config.in_order else Scratchpad)(config)
         self._control(m, control, access)
         self._connect_compute(m, access, compute)
@@ -57,7 +60,7 @@ class Engine(wiring.Component):
         """Program control, the regions, the memory side."""
         memory, ports = self.memory, self.control
         wiring.connect(m, control.control, wiring.flipped(ports))
-        wiring.connect(m, access.memory, wiring.flipped(memory))
+        self._connect_memory(m, control, access.memory)
         streams = [getattr(memory, name) for name in ("read_request", "read_data", "write_request", "write_data")]
         moved = Cat(*(one.valid & one.ready for one in streams), memory.write_response.valid)
         m.d.comb += control.moved.eq(moved.any())
@@ -69,6 +72,18 @@ class Engine(wiring.Component):
             m.d.comb += getattr(access, name).eq(getattr(control, name))
         for name in ("failed", "error", "error_number", "ended", "idle"):
             m.d.comb += getattr(control, name).eq(getattr(access, name))
+
+    def _connect_memory(self, m, control, asks) -> None:
+        """What is offered while the access side is cleared is meaningless: after a reset it holds anything."""
+        for name in ("read_request", "write_request", "write_data"):
+            inner, outer = getattr(asks, name), getattr(self.memory, name)
+            m.d.comb += [
+                outer.payload.eq(inner.payload),
+                outer.valid.eq(inner.valid & ~control.clear),
+                inner.ready.eq(outer.ready),
+            ]
+        for name in ("read_data", "write_response"):
+            wiring.connect(m, wiring.flipped(getattr(self.memory, name)), getattr(asks, name))
 
     def _regions(self, m, ports, access) -> None:
         """The sums are a cycle late: a program runs from the cycle after its start on."""

@@ -69,8 +69,8 @@ class Fetch(wiring.Component):
         running = Signal()
         m.d.sync += running.eq(self.run)
         self._request_ahead(m, running, passed)
-        unit, valid = self._decode(m, buffer, running, passed)
-        self._dispatch(m, unit, running & valid, passed)
+        unit, valid, offered = self._decode(m, buffer, running, passed)
+        self._dispatch(m, unit, running & valid, offered, passed)
         return m
 
     def _request_ahead(self, m, running, passed) -> None:
@@ -113,15 +113,16 @@ class Fetch(wiring.Component):
             m.d.sync += asking.eq(0)
 
     def _decode(self, m, buffer, running, passed):
-        """(what is known of the unit whose turn it is, whether there is one): of two registers behind the buffer.
+        """(what is known of the unit whose turn it is, whether there is one, for which queue): behind the buffer.
 
-        The first takes what the memory reads; the unit is decoded on its way into the second.
+        Of two registers there the first takes what the memory reads; the unit is decoded on its way into the second.
         """
         following = Signal(BEAT_BITS + 1)
         follows = Signal()
         beat = Signal(BEAT_BITS)
         unit = Signal(Decoded)
         valid = Signal()
+        offered = Signal(len(EXECUTING_UNITS))  # to the queue of one unit, one bit each
         remaining = Signal(4)  # units of the command still to decode; 0: the next one is a header
         moves = Signal()
         m.d.comb += [moves.eq(follows & (~valid | passed)), buffer.r_en.eq(~follows | moves)]
@@ -141,6 +142,7 @@ class Fetch(wiring.Component):
                 valid.eq(1),
                 remaining.eq(after),
                 unit.target.eq(Mux(failed, 0, target)),
+                offered.eq(Mux(failed, 0, target)),
                 unit.header.eq(header),
                 unit.last.eq(after == 0),
                 unit.end.eq(header & ~failed & (code == Unit.END)),
@@ -148,11 +150,11 @@ class Fetch(wiring.Component):
                 unit.failed.eq(failed),
             ]
         with m.Elif(passed):
-            m.d.sync += valid.eq(0)
+            m.d.sync += [valid.eq(0), offered.eq(0)]
         for one in EXECUTING_UNITS:
             m.d.comb += getattr(self, f"queue_{one.name.lower()}").payload.data.eq(beat)
         self._ends(m, beat, running & valid & unit.end)
-        return unit, valid
+        return unit, valid, offered
 
     def _ends(self, m, beat, at_end) -> None:
         """END is met when its waits and all commands are done: told a cycle after it is so.
@@ -169,9 +171,8 @@ class Fetch(wiring.Component):
         m.d.sync += was_at_end.eq(at_end)
         m.d.comb += self.ended.eq(was_at_end & done.all())
 
-    def _dispatch(self, m, unit, due, passed) -> None:
+    def _dispatch(self, m, unit, due, offered, passed) -> None:
         number = Signal(NUMBER_BITS)
-        offered = unit.target & due.replicate(len(EXECUTING_UNITS))
         queues = [getattr(self, f"queue_{one.name.lower()}") for one in EXECUTING_UNITS]
         m.d.comb += [
             self.error_number.eq(number),

@@ -12,8 +12,8 @@ class ProgramControl(wiring.Component):
 
     Members: `control`; `moved`: something moves on the memory's side; `failed`, `error`, `error_number`: an error of
     this cycle; `ended`: the program is over; `idle`: the memory owes nothing; `run`: a program runs; `hold`: ask for
-    nothing more; `discard`: drop what still comes; `clear`: forget everything under way, in the cycle after start
-    and end; `running`: from start to done.
+    nothing more; `discard`: drop what still comes; `clear`: forget everything under way, in the cycle after start,
+    end and reset; `running`: from start to done.
 
     Parameters: without_timeout: `control.timeout` is not used.
     """
@@ -28,7 +28,7 @@ class ProgramControl(wiring.Component):
     run: Out(1)
     hold: Out(1)
     discard: Out(1)
-    clear: Out(1)
+    clear: Out(1, init=1)
     running: Out(1)
 
     def __init__(self, *, without_timeout: bool = False):

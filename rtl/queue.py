@@ -14,12 +14,12 @@ class Queue(fifo.SyncFIFOBuffered):
     """`depth` entries of `width` bits, all but the first of them in `memory`; at least 2.
 
     Members: those of amaranth.lib.fifo.FIFOInterface and `level`; `w_rdy` and `r_rdy` are registers. Latency: 2 cycles,
-    wherever they lie; throughput: one entry per cycle. In block RAM `r_data` comes late in a cycle: what follows
+    wherever they lie; throughput: one entry per cycle. never_full: the user writes only where there is room. In block RAM `r_data` comes late in a cycle: what follows
     should be a register.
     """
 
-    def __init__(self, *, width: int, depth: int, memory: str = "distributed"):
-        self._memory, self._places = memory, depth - 1
+    def __init__(self, *, width: int, depth: int, memory: str = "distributed", never_full: bool = False):
+        self._memory, self._places, self._never_full = memory, depth - 1, never_full
         self._some = Signal()  # the memory has an entry
         super().__init__(width=width, depth=depth)
 
@@ -33,7 +33,7 @@ class Queue(fifo.SyncFIFOBuffered):
         some, room = self._some, Signal(init=1)
         m.d.comb += [
             self.w_rdy.eq(room),
-            write.en.eq(self.w_en & room),
+            write.en.eq(self.w_en if self._never_full else self.w_en & room),
             write.data.eq(self.w_data),
             read.en.eq(some & (~self.r_rdy | self.r_en)),
             self.r_data.eq(read.data),

@@ -1,6 +1,6 @@
 """The read side of the memory port: bursts of three clients in turn, data handed back in request order."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,7 +20,7 @@ class ReadArbiter(wiring.Component):
     Members: `request_<client>`, `beat_<client>`; `hold`: accept no new burst; `discard`: drop arriving data;
     `request`, `read_data`: memory side; `outside` / `bus_error` with numbers; `fetch_error`: the beat that fetch gets
     is an error, which fetch reports itself; `idle`: nothing is outstanding. Throughput: a burst and a beat per cycle;
-    bursts of one beat follow each other in every second cycle. Latency: 1 cycle.
+    bursts of one beat follow each other in every second cycle. Latency: 1 cycle each.
     """
 
     def __init__(self, *, queue_memory: str = "distributed"):
@@ -85,7 +85,7 @@ class ReadArbiter(wiring.Component):
             m.d.sync += self.request.valid.eq(0)
 
     def _return(self, m, tags, tag_layout) -> None:
-        """`tag` is that of the burst whose beats come, `following` that behind it."""
+        """`tag` is that of the burst whose beats come, `following` that behind it; a beat waits for its client here."""
         tag = Signal(tag_layout)
         tagged = Signal()
         serves = Signal(len(CLIENTS))  # the client that `tag` names, one bit each
@@ -94,24 +94,27 @@ class ReadArbiter(wiring.Component):
         following = Signal(tag_layout)
         follows = Signal()
         moves = Signal()
+        held = Signal(ReadBeat, reset_less=True)
+        holds = Signal(len(CLIENTS))  # the client for which it is, if it is for one
         beats = [getattr(self, f"beat_{client}") for client in CLIENTS]
         taken = Signal()
-        client_ready = (serves & Cat(b.ready for b in beats)).any()
+        free = ~(holds & ~Cat(b.ready for b in beats)).any()
         m.d.comb += [
-            self.read_data.ready.eq(tagged & (client_ready | self.discard)),
+            self.read_data.ready.eq(tagged & (free | self.discard)),
             taken.eq(self.read_data.valid & self.read_data.ready),
             tags.r_en.eq(~follows),
             moves.eq(~tagged | (taken & ends)),
-            self.bus_error.eq(taken & self.read_data.payload.error & ~self.discard & ~serves[FETCH]),
-            self.fetch_error.eq(self.read_data.payload.error),
-            self.bus_error_number.eq(tag.number),
+            self.fetch_error.eq(held.error),
             self.idle.eq(~tagged & ~follows & (tags.level == 0) & ~self.request.valid),
         ]
         for index, client_beat in enumerate(beats):
-            m.d.comb += [
-                client_beat.payload.eq(self.read_data.payload.data),
-                client_beat.valid.eq(self.read_data.valid & tagged & serves[index] & ~self.discard),
-            ]
+            m.d.comb += [client_beat.payload.eq(held.data), client_beat.valid.eq(holds[index])]
+        with m.If(self.discard):
+            m.d.sync += holds.eq(0)
+        with m.Elif(free):
+            m.d.sync += [held.eq(self.read_data.payload), holds.eq(Mux(taken, serves, 0))]
+        failed = taken & self.read_data.payload.error & ~self.discard & ~serves[FETCH]
+        m.d.sync += [self.bus_error.eq(failed), self.bus_error_number.eq(tag.number)]
         with m.If(~follows):
             m.d.sync += [following.eq(tags.r_data), follows.eq(tags.r_rdy)]
         with m.Elif(moves):

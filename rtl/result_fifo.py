@@ -28,7 +28,7 @@ class CreditFifo(wiring.Component):
             if value < least:
                 raise ValueError(f"CreditFifo {name} = {value!r} must be at least {least}")
         self._depth = depth
-        self._entries = Queue(width=width, depth=depth, memory=memory)
+        self._entries = Queue(width=width, depth=depth, memory=memory, never_full=True)
         self._taken = Signal(range(depth + 1))
         super().__init__(
             {

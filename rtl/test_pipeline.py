@@ -28,7 +28,7 @@ def test_components_are_as_deep_as_the_pipeline(config: EngineConfig) -> None:
     assert array.dot_latency == depth.sum - stages.MULTIPLY and array.latency == depth.result - stages.MULTIPLY
     lane = RequantizerLane(guard_bits=config.guard_bits)
     assert lane.latency == stages.REQUANTIZER
-    assert depth.written == depth.result + stages.ENTRY + lane.latency
+    assert depth.written == depth.entered + lane.latency
 
 
 def test_components_are_as_deep_without_queues() -> None:

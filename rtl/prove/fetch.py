@@ -104,6 +104,7 @@ class FetchHarness(StreamHarness):
             target.eq(Mux(left == 0, header, owner)),
             units.eq(Mux(left == 0, Array(LENGTHS)[target[:2]], left)),
             Assert(unit.inside == buffer.level + follows + valid),
+            Assert(signals["offered"] == Mux(valid, decoded.target, 0)),
             Assert(sum(offered) <= 1),
             Assert((offered == 0) | (offered == (1 << target)[: len(queues)])),
             Assert((left == 0) | ((owner < len(queues)) & (left < max(LENGTHS)))),

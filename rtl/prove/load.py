@@ -131,7 +131,7 @@ PROOFS = (
             ("walk.valid & ~full & ~self.overflow", "walk.valid & ~full"),
             ("full | (take & in_range)", "full | take"),
             ("with m.If(~self.write.valid | self.write.ready):", "with m.If(1):"),
-            ("take & (~walk.unpack | (quarter == 3) | walk.last_in_row)", "take & (~walk.unpack | (quarter == 3))"),
+            ("(walk.quarter == 3) | walk.last_in_row)", "(walk.quarter == 3))"),
             ("jobs.w_rdy & ~walking", "~walking"),
             ("jobs.w_rdy & ~walking", "jobs.w_rdy"),
             ("jobs.r_en.eq(~follows | walk.i.ready)", "jobs.r_en.eq(1)"),

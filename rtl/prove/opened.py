@@ -28,8 +28,8 @@ class _Recorder:
 class SeenQueue(Queue):
     """rtl/queue.py, of which any entry can be read, wherever it lies; `entry(m, i)` leaves after i others."""
 
-    def __init__(self, *, width: int, depth: int, memory: str = "distributed"):
-        super().__init__(width=width, depth=depth, memory=memory)
+    def __init__(self, *, width: int, depth: int, memory: str = "distributed", never_full: bool = False):
+        super().__init__(width=width, depth=depth, memory=memory, never_full=never_full)
         self._first, self._next = Signal(range(self._places + 1)), Signal(range(self._places + 1))
         self._peeks: list[tuple[Signal, Signal]] = []
 

@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """The read arbiter: every granted burst is requested once, and its beats go to the client that asked, all of them."""
 
-from amaranth.hdl import Array, Assert, Assume, Cat, Mux, Signal, unsigned
+from amaranth.hdl import Assert, Assume, Cat, Mux, Signal, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 
@@ -9,8 +9,8 @@ from rtl.interfaces import ReadBeat
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
-from rtl.prove.streams import StreamHarness, holds
-from rtl.read_arbiter import CLIENTS, OUTSTANDING
+from rtl.prove.streams import StreamHarness, holds, previous
+from rtl.read_arbiter import CLIENTS, FETCH, OUTSTANDING
 from rtl.transfer import BurstRequest
 
 
@@ -27,7 +27,7 @@ class ArbiterHarness(StreamHarness):
     def __init__(self, space):
         self._signals = opened(space)
         self._dut = space.ReadArbiter()
-        members = {"ready": In(1), "valid": In(1), "payload": In(ReadBeat), "hold": In(1), "chosen": In(1)}
+        members = {"ready": In(1), "valid": In(1), "payload": In(ReadBeat), "hold": In(1), "chosen": In(1), "followed": In(1)}
         for client in CLIENTS:
             members |= {f"{client}_valid": In(1), f"{client}_request": In(BurstRequest)}
             members |= {f"{client}_ready": In(1)}
@@ -88,7 +88,7 @@ class ArbiterHarness(StreamHarness):
         queued = tags.entry(m, burst.ahead - tagged - follows)
         waiting = Mux(follows & (burst.ahead == tagged), following.as_value(), queued)
         expected = Cat(kept.client, kept.burst.length, kept.burst.number)
-        deliveries = [b.valid & b.ready for b in beats]
+        self._delivered(m, dut, beats, taken)
         m.d.comb += [
             turn.eq(burst.watched & (burst.ahead == 0)),
             Assert(burst.inside == tags.level + follows + tagged),
@@ -98,19 +98,40 @@ class ArbiterHarness(StreamHarness):
             Assert(~tagged | (self._signals["serves"] == (1 << tag.client)[: len(CLIENTS)])),
             Assert(~turn | ((Mux(tagged, beat, 0) == passed_on) & (passed_on <= kept.burst.length))),
             Assert(turn | (passed_on == 0)),
-            Assert(~(turn & taken) | (sum(deliveries) == 1)),  # every beat goes to one client
-            Assert(taken | (sum(deliveries) == 0)),
             Assert(~burst.leaves | (passed_on == kept.burst.length)),
         ]
         with m.If(turn & taken):
             m.d.sync += passed_on.eq(passed_on + 1)
-            m.d.comb += Assert(Array(deliveries)[kept.client])
-            m.d.comb += Assert(Array(b.payload for b in beats)[kept.client] == self.payload.data)
-            m.d.comb += Assert(~dut.bus_error | (dut.bus_error_number == kept.burst.number))
+            m.d.comb += Assert(self._signals["serves"] == (1 << kept.client)[: len(CLIENTS)])
             with m.If(burst.leaves):
                 m.d.sync += passed_on.eq(0)
         with m.If(turn & self.valid & tagged):  # never stuck
-            m.d.comb += Assert(dut.read_data.ready == Array(b.ready for b in beats)[kept.client])
+            busy = Cat(b.valid & ~b.ready for b in beats).any()
+            m.d.comb += Assert(dut.read_data.ready == ~busy)
+
+    def _delivered(self, m, dut, beats, taken) -> None:
+        """A beat that is taken is offered in the next cycle to the client that `serves` names, until it takes it.
+
+        That of the followed burst is its own.
+        """
+        offered = Cat(b.valid for b in beats)
+        left = Cat(b.valid & b.ready for b in beats).any()
+        client = previous(m, Mux(taken, self._signals["serves"], 0), "client")
+        failed = taken & self.payload.error & ~self._signals["serves"][FETCH]
+        number = previous(m, self._signals["tag"].number, "number")
+        item = Follow(
+            m, entered=taken & (self._signals["serves"] != 0), left=left, item=self.payload.as_value(), chosen=self.followed, room=1, name="beat"
+        )
+        m.d.comb += [
+            Assert(item.inside == offered.any()),
+            Assert(sum(offered) <= 1),
+            Assert(~item.watched | (self._signals["held"].as_value() == item.kept)),
+            Assert(~offered.any() | (Cat(b.payload == self._signals["held"].data for b in beats).all())),
+            Assert(~self.started | (dut.bus_error == previous(m, failed, "failed"))),
+            Assert(~self.started | ~dut.bus_error | (dut.bus_error_number == number)),
+        ]
+        with m.If(self.started & (client != 0)):
+            m.d.comb += Assert(offered == client)
 
 
 PROOFS = (
@@ -124,7 +145,8 @@ PROOFS = (
             ("moves.eq(~tagged | (taken & ends))", "moves.eq(~tagged | ends)"),
             ("tags.r_en.eq(~follows)", "tags.r_en.eq(~follows | moves)"),
             ("with m.Elif(moves):", "with m.Elif(taken):"),
-            ("(client_ready | self.discard)", "1"),
+            ("(free | self.discard)", "1"),
+            ("holds.eq(Mux(taken, serves, 0))", "holds.eq(serves)"),
             ("beat.eq(0)", "beat.eq(1)"),
             ("with m.Elif(self.request.ready):", "with m.Else():"),
         ),
