@@ -15,10 +15,10 @@ from pathlib import Path
 from amaranth.build import Platform
 from amaranth.build.run import BuildPlan
 
-from fpga.blockage import without_blockage
 from board.boards import BoardDesign, BoardTop, family_of
 from fpga import dual
 from fpga.area import area
+from fpga.blockage import without_blockage
 from fpga.cache import kept
 from fpga.tools import tool_command, tool_version
 from golden.errors import WesnpuError

@@ -11,9 +11,9 @@ from amaranth_boards.ecpix5 import ECPIX585Platform
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from fpga.blockage import BLOCKAGE, blockage_verilog
 from board.pll import ecp5_pll, ice40_pll
 from board.soc import TOP, Soc
+from fpga.blockage import BLOCKAGE, blockage_verilog
 from fpga.blocks import component_verilog
 from fpga.engines import engine
 from golden.errors import WesnpuError

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from board.bitstream import NAME, ROUTING, build, missing_cells, run_while_it_fits
-from fpga.blockage import blockage_verilog, without_blockage
 from board.boards import BOARDS, BoardTop, board_design
 from board.netlist import synthesized
 from board.pll import ecp5_dividers, ice40_dividers
 from board.soc import TOP
 from fpga.area import area
+from fpga.blockage import blockage_verilog, without_blockage
 from golden.errors import WesnpuError
 
 BUDGET = tomllib.loads((Path(__file__).parents[1] / "fpga" / "budget.toml").read_text())["boards"]

@@ -7,8 +7,6 @@ and multipliers, whose rows hold no look-up tables, keep neighbours.
 
 from itertools import product
 
-from fpga.netlist import only_module
-
 BLOCKAGE = "blockage"
 ROWS = [row for row in range(7, 93, 3) if row % 12 != 10]
 COLUMNS = range(2, 115)
@@ -17,7 +15,9 @@ PLACES = [f"SLICE{part}.K{half}" for part, half in product("ABCD", (0, 1))]
 
 def blockage_verilog() -> str:
     """Module `blockage`, without ports, of fixed LUT4 named blocked_N."""
-    cells = (f'  (* keep, BEL = "{bel}" *) LUT4 #(.INIT(16\'h0)) blocked_{number} ();' for number, bel in enumerate(_bels()))
+    cells = (
+        f'  (* keep, BEL = "{bel}" *) LUT4 #(.INIT(16\'h0)) blocked_{number} ();' for number, bel in enumerate(_bels())
+    )
     return "\n".join([f"module {BLOCKAGE}();", *cells, "endmodule", ""])
 
 
@@ -25,15 +25,15 @@ def _bels() -> list[str]:
     return [f"X{column}/Y{row}/{place}" for row, column, place in product(ROWS, COLUMNS, PLACES)]
 
 
-def with_blockage(netlist: dict) -> dict:
-    """The yosys netlist of one module with the same cells in it."""
-    (name, module), = netlist["modules"].items()
+def with_blockage(netlist: dict, top: str) -> dict:
+    """The yosys netlist with the same cells in its module `top`."""
+    module = netlist["modules"][top]
     lut = {"hide_name": 0, "type": "LUT4", "parameters": {"INIT": "0" * 16}, "port_directions": {}, "connections": {}}
     blocked = {
         f"{BLOCKAGE}.blocked_{number}": lut | {"attributes": {"BEL": bel, "keep": f"{1:032b}"}}
         for number, bel in enumerate(_bels())
     }
-    return netlist | {"modules": {name: module | {"cells": module["cells"] | blocked}}}
+    return netlist | {"modules": netlist["modules"] | {top: module | {"cells": module["cells"] | blocked}}}
 
 
 def without_blockage(netlist: dict, top: str) -> dict:

@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpga.blockage import with_blockage
 from fpga.cache import kept
 from fpga.device import Device
 from fpga.netlist import NETLIST, Netlist
 from fpga.tools import run_tool, tool_version
 
 REPORT = "report.json"
+SPREAD = ("--placer", "static", "--router", "router2")
 
 
 @dataclass(frozen=True)
@@ -26,21 +28,29 @@ class Routed:
     used: dict[str, tuple[int, int]]
 
 
-def route(netlist: Netlist, device: Device, seed: int, frequency: int | None = None) -> Routed:
+def route(
+    netlist: Netlist, device: Device, seed: int, frequency: int | None = None, *, spread: bool = False
+) -> Routed:
     """Place and route `netlist` on `device`, aiming at `frequency` MHz (the device's own unless given).
+
+    spread: as a large design on an 85F needs it, whose wires lie too close otherwise: placer `static`, which makes
+    short nets, `router2`, which weighs all nets at once, and every third row of slices free (fpga/blockage.py).
 
     A miss of the aim is a measured result, no error. WesnpuError when the design does not fit or nextpnr fails.
     """
     tool = f"nextpnr-{device.family}"
     flags = [*device.flags, "--seed", str(seed), "--freq", str(frequency or device.frequency), "--timing-allow-fail"]
-    design = (netlist.folder / NETLIST).read_bytes()
+    design = (netlist.folder / NETLIST).read_text()
+    if spread:
+        flags += SPREAD
+        design = json.dumps(with_blockage(json.loads(design), netlist.top))
 
     def make(folder: Path) -> None:
-        (folder / NETLIST).write_bytes(design)
+        (folder / NETLIST).write_text(design)
         run_tool(tool, ["--json", NETLIST, "--report", REPORT, *flags], folder)
         (folder / NETLIST).unlink()
 
-    folder = kept(make, design.decode(), *flags, tool_version(tool))
+    folder = kept(make, design, *flags, tool_version(tool))
     return _read(json.loads((folder / REPORT).read_text()), seed)
 
 

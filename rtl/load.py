@@ -134,7 +134,8 @@ class Load(wiring.Component):
         last = Signal()
         following = Mux(full, kept, word)
         with m.If(~self.write.valid | self.write.ready):
-            m.d.sync += [Cat(self.write.payload, last).eq(following), self.write.valid.eq(full | (take & in_range)), full.eq(0)]
+            m.d.sync += [Cat(self.write.payload, last).eq(following), full.eq(0)]
+            m.d.sync += self.write.valid.eq(full | (take & in_range))
         with m.Elif(take):
             m.d.sync += [kept.eq(word), full.eq(in_range)]
         m.d.sync += self.finished.eq(self.write.valid & self.write.ready & last)

@@ -14,8 +14,8 @@ class Queue(fifo.SyncFIFOBuffered):
     """`depth` entries of `width` bits, all but the first of them in `memory`; at least 2.
 
     Members: those of amaranth.lib.fifo.FIFOInterface and `level`; `w_rdy` and `r_rdy` are registers. Latency: 2 cycles,
-    wherever they lie; throughput: one entry per cycle. never_full: the user writes only where there is room. In block RAM `r_data` comes late in a cycle: what follows
-    should be a register.
+    wherever they lie; throughput: one entry per cycle. never_full: the user writes only where there is room. In block
+    RAM `r_data` comes late in a cycle: what follows should be a register.
     """
 
     def __init__(self, *, width: int, depth: int, memory: str = "distributed", never_full: bool = False):

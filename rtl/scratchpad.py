@@ -63,8 +63,8 @@ class Scratchpad(wiring.Component):
       row_address[j], row_enable[j], group_sub: the array's read of `pixels` words from row_address[j] on, every cycle,
       no waiting; `read_latency` cycles later word[i]: row 0's word of pixel i; part[j][i]: of row j + 1 the `lanes`
       bytes from byte group_sub * lanes on;
-      residual, residual_part[i]: stream of ResidualRead. One that is taken is read in the first cycle behind it in which
-      the stream is `ready` again, and answered `answer_latency` cycles after that;
+      residual, residual_part[i]: stream of ResidualRead. One that is taken is read in the first cycle behind it in
+      which the stream is `ready` again, and answered `answer_latency` cycles after that;
       store, store_word: stream of addresses, likewise, one word;
       result, result_valid: results written; load: stream of LoadWrite. It waits while a result is written to the same
       one of `config.write_sets` sets of banks: consecutive words of a parity lie in the sets in turn. What is written

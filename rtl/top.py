@@ -36,9 +36,9 @@ class Top(wiring.Component):
     """Engine core, AXI4 adaptor and register file in one clock domain.
 
     Ports: `clk`; `aresetn`, active low, sampled at rising edges of `clk` (release it synchronously, as AXI asks; hold
-    it low for at least one edge): what it resets is so a cycle later, and until then VALID, READY and `irq` are low; `m_axi_*`: memory side, an AXI4 master; `s_axil_*`: control, an AXI4-Lite
-    subordinate (docs/registers.md); `irq`: a level. With `trace` (simulation only) also `trace_*`, the members of
-    `trace_signature`.
+    it low for at least one edge): registers are reset a cycle later, and until then VALID, READY and `irq` are low;
+    `m_axi_*`: memory side, an AXI4 master; `s_axil_*`: control, an AXI4-Lite subordinate (docs/registers.md); `irq`: a
+    level. With `trace` (simulation only) also `trace_*`, the members of `trace_signature`.
 
     Parameters: config.  trace.  engine: the core, by default `rtl.engine.Engine(config, trace=trace)`.
     """
@@ -74,7 +74,7 @@ class Top(wiring.Component):
         return m
 
     def _expose(self, m, prefix, interface) -> None:
-        """Connects the members of an inner interface to the ports of the same names: in reset no handshake takes place."""
+        """Connects the members of an inner interface to the ports of the same names; in reset there is no handshake."""
         for name, member in interface.signature.members.items():
             port, inner = getattr(self, prefix + name), getattr(interface, name)
             if name.endswith(("valid", "ready")) and member.flow is Out:

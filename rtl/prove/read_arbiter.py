@@ -27,7 +27,8 @@ class ArbiterHarness(StreamHarness):
     def __init__(self, space):
         self._signals = opened(space)
         self._dut = space.ReadArbiter()
-        members = {"ready": In(1), "valid": In(1), "payload": In(ReadBeat), "hold": In(1), "chosen": In(1), "followed": In(1)}
+        members = {"ready": In(1), "valid": In(1), "payload": In(ReadBeat), "hold": In(1)}
+        members |= {"chosen": In(1), "followed": In(1)}
         for client in CLIENTS:
             members |= {f"{client}_valid": In(1), f"{client}_request": In(BurstRequest)}
             members |= {f"{client}_ready": In(1)}
@@ -120,7 +121,8 @@ class ArbiterHarness(StreamHarness):
         failed = taken & self.payload.error & ~self._signals["serves"][FETCH]
         number = previous(m, self._signals["tag"].number, "number")
         item = Follow(
-            m, entered=taken & (self._signals["serves"] != 0), left=left, item=self.payload.as_value(), chosen=self.followed, room=1, name="beat"
+            m, entered=taken & (self._signals["serves"] != 0), left=left, item=self.payload.as_value(),
+            chosen=self.followed, room=1, name="beat",
         )
         m.d.comb += [
             Assert(item.inside == offered.any()),
