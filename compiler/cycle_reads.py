@@ -8,7 +8,8 @@ from compiler.cycle_queue import Clock
 
 BURST_UNITS = 16  # 16-byte units of a burst at most, and the boundary that it does not cross
 GRANTS_OPEN = 65  # rtl/read_arbiter.py: bursts granted and not yet answered
-WAY_OUT = 4  # cycles from the grant through arbiter and AXI registers to the memory and back
+WAY_OUT = 3  # cycles from the grant through request and AXI registers to the memory and back
+HELD = 1  # cycles of a beat in the arbiter
 CLIENTS = ("fetch", "weights", "load")
 
 
@@ -84,7 +85,7 @@ class Reads:
 
     def __init__(self, clock: Clock, memory: Memory, bus_bytes: int):
         self._clock = clock
-        self._latency = memory.read_latency + WAY_OUT
+        self._latency = memory.read_latency + WAY_OUT + HELD
         self._unit = memory.unit_cycles(memory.read_bytes, bus_bytes)
         self._halves = 16 // bus_bytes - 1  # a narrow bus gathers the next unit only when this one has gone
         self._open_max = min(GRANTS_OPEN, memory.outstanding)

@@ -13,7 +13,7 @@ OPERANDS = 8  # the window has shifted; operands are selected
 MULTIPLY = 9  # operands are registered
 PRODUCT = 2  # cycles from operands to their products
 REQUANTIZER = 9  # cycles of a requantizer lane
-ENTRY = 3  # cycles from the accumulators through the result FIFO to the lanes, one more where a result takes several
+ENTRY = 3  # cycles from the accumulators through the result FIFO to the lanes
 RESULT_PLACES = 22  # results issued and not yet requantized; no less than the pipeline needs at full rate
 
 
@@ -50,5 +50,5 @@ def pipeline(config: EngineConfig) -> Pipeline:
     """
     levels = (config.taps - 1).bit_length()
     summed = MULTIPLY + PRODUCT + levels + int(config.multiplier == "packed18")
-    entered = summed + 1 + ENTRY + int(config.requant_lanes < config.results)
+    entered = summed + 1 + ENTRY
     return Pipeline(sum=summed, result=summed + 1, entered=entered, written=entered + REQUANTIZER)

@@ -137,7 +137,7 @@ class Results(wiring.Component):
         ]
         return operands.r_data, operands.r_rdy, take
 
-    def _enter(self, m, results, operands, commands, phase, leaves):
+    def _enter(self, m, results, operands, commands, leaves):
         """The next result into registers as the one there leaves: whether one is there, entry, operand, constants.
 
         operands: (operand, valid, take).  commands: (constants, layers) by context; results come in the order of their
@@ -155,13 +155,9 @@ class Results(wiring.Component):
         m.d.sync += uses_operand.eq(Mux(ends, residual[following], residual[head]))
         with m.If(ends):
             m.d.sync += head.eq(following)
-        comes = results.valid & (operand_valid | ~uses_operand)
-        if self._phases > 1:  # decided a cycle before: the result there is in its last phase then, or has left
-            m.d.sync += enters.eq(comes & ~enters & (~there | (phase >= self._phases - 2)))
-        else:
-            m.d.comb += enters.eq(comes)  # the result there leaves
         m.d.comb += [
             following.eq(head + 1),
+            enters.eq(results.valid & (operand_valid | ~uses_operand) & (~there | leaves)),
             results.ready.eq(enters),
             operand_take.eq(enters & uses_operand),
         ]
@@ -175,9 +171,9 @@ class Results(wiring.Component):
     def _requantize(self, m, results, operands, commands) -> None:
         """`results / requant_lanes` cycles per result, then one write."""
         config = self._config
-        self._phases = phases = config.results // config.requant_lanes
+        phases = config.results // config.requant_lanes
         phase, final = Signal(range(max(phases, 2))), Signal()
-        there, entry, operand, current, layer = self._enter(m, results, operands, commands, phase, final)
+        there, entry, operand, current, layer = self._enter(m, results, operands, commands, final)
         m.d.comb += final.eq(there & (phase == phases - 1))
         with m.If(there):
             m.d.sync += phase.eq(Mux(final, 0, phase + 1))

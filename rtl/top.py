@@ -1,6 +1,6 @@
 """The engine as a block for IP integrators: flat AXI4 and AXI4-Lite ports with their usual names."""
 
-from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Module, Mux, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -78,5 +78,5 @@ class Top(wiring.Component):
         for name, member in interface.signature.members.items():
             port, inner = getattr(self, prefix + name), getattr(interface, name)
             if name.endswith(("valid", "ready")) and member.flow is Out:
-                inner = inner & ~self._resetting
+                inner = Mux(self._resetting, 0, inner)
             m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)
