@@ -11,6 +11,7 @@ from compiler.encoding import Unit, length_units
 
 BUFFER_UNITS = 64  # commands fetched ahead, in 16-byte units
 LOADS_AHEAD, WEIGHTS_AHEAD = 6, 10  # commands whose requests may run ahead of the data
+DISPATCH = 2  # cycles that the fetcher takes for a unit
 DECODED = 4  # cycles from a unit of the program being read to its way into a queue
 LOAD_WRITES, WEIGHTS_WRITES = 2, 1  # cycles from the last beat to the end of the command
 FIRST_ASK = 4  # cycle of the fetcher's first request
@@ -76,7 +77,7 @@ class Fetch:
         self._arrived.popleft()
         self._position += 1
         self._clock.at(self._clock.now + 2, self._gone)
-        self._schedule(self._clock.now + 1)
+        self._schedule(self._clock.now + DISPATCH)
         self._queues[target].push()
 
     def _gone(self) -> None:

@@ -60,6 +60,7 @@ class Axi4Adaptor(wiring.Component):
         self._bus_bytes = bus_bytes
         self._second_write, self._second_read = Signal(), Signal()  # which half of a beat is next on a narrow bus
         self._first_failed = Signal(reset_less=True)
+        self._kept_full = Signal()
         super().__init__({"memory": In(Memory), "axi": Out(axi4_signature(bus_bytes))})
 
     def elaborate(self, platform):
@@ -99,10 +100,17 @@ class Axi4Adaptor(wiring.Component):
         ]
 
     def _write_data(self, m) -> None:
+        """W, and beside it a beat that came in a cycle in which W could not go: READY of `memory` is a register."""
         axi, beat = self.axi, self.memory.write_data
-        m.d.comb += [beat.ready.eq(~axi.wvalid | axi.wready), axi.wstrb.eq(~0)]
-        with m.If(beat.ready):
-            m.d.sync += [axi.wvalid.eq(beat.valid), axi.wdata.eq(beat.payload.data), axi.wlast.eq(beat.payload.last)]
+        kept, full = Signal.like(beat.payload, reset_less=True), self._kept_full
+        offered = Mux(full, kept, beat.payload)
+        m.d.comb += [beat.ready.eq(~full), axi.wstrb.eq(~0)]
+        with m.If(~full):
+            m.d.sync += kept.eq(beat.payload)
+        with m.If(~axi.wvalid | axi.wready):
+            m.d.sync += [axi.wvalid.eq(full | beat.valid), Cat(axi.wdata, axi.wlast).eq(offered), full.eq(0)]
+        with m.Elif(beat.valid):
+            m.d.sync += full.eq(1)
 
     def _write_halves(self, m) -> None:
         """W on a narrow bus: the first half leaves the beat where it is, the second takes it."""

@@ -100,19 +100,19 @@ class Compute(wiring.Component):
             m.d.comb += getattr(results, name).eq(getattr(walk, name))
 
     def _overflow(self, m, walk, results, address_wrong, address_context) -> None:
-        """An address outside the memory, of an input, a residual operand or a result, is told of a cycle later."""
+        """An address outside the memory, of an input, a residual operand or a result, is told of two cycles later."""
         numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
         with m.If(walk.starts_command):
             m.d.sync += numbers[(walk.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
         residual_wrong, residual_context = self._residual_overflow(m, walk)
-        guilty = Signal(range(CONTEXTS), name="guilty")
+        guilty, wrong = Signal(range(CONTEXTS), name="guilty"), Signal(name="wrong")
         m.d.sync += [
-            self.overflow.eq(address_wrong | residual_wrong | results.overflow),
+            wrong.eq(address_wrong | residual_wrong | results.overflow),
             guilty.eq(
                 Mux(residual_wrong, residual_context, Mux(address_wrong, address_context, results.overflow_context))
             ),
         ]
-        m.d.comb += self.overflow_number.eq(numbers[guilty])
+        m.d.sync += [self.overflow.eq(wrong), self.overflow_number.eq(numbers[guilty])]
 
     def _addresses(self, m, at_sum, at_address):
         """Row addresses, registered for stage ADDRESS; returns whether a word that counts lies outside the memory."""

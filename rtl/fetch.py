@@ -30,7 +30,8 @@ class Fetch(wiring.Component):
     `finished_load` .. `finished_store`: commands that each unit has finished; `ended`: END was reached and its waits
     and all units are done; errors `unknown_unit`, `ran_out`, `bus_error` with `error_number`. A unit that was read with
     an error (`beat_error`) is one only when it is its turn: what was read beyond END does not matter, and the number is
-    that of the command it belongs to. Latency: 4 cycles from beat to queue; throughput: one 16-byte unit per cycle.
+    that of the command it belongs to. Latency: 4 cycles from beat to queue; throughput: a 16-byte unit every second
+    cycle.
     """
 
     def __init__(self, *, queue_memory: str = "distributed"):
@@ -125,7 +126,7 @@ class Fetch(wiring.Component):
         offered = Signal(len(EXECUTING_UNITS))  # to the queue of one unit, one bit each
         remaining = Signal(4)  # units of the command still to decode; 0: the next one is a header
         moves = Signal()
-        m.d.comb += [moves.eq(follows & (~valid | passed)), buffer.r_en.eq(~follows | moves)]
+        m.d.comb += [moves.eq(follows & ~valid), buffer.r_en.eq(~follows | ~valid)]
         with m.If(buffer.r_en):
             m.d.sync += [following.eq(buffer.r_data), follows.eq(buffer.r_rdy)]
         name = next(field for field in HEADER if field.name == "unit")

@@ -13,7 +13,7 @@ ATTRIBUTES = {"distributed": UNORDERED, "block": UNORDERED | {"ram_style": "bloc
 class Queue(fifo.SyncFIFOBuffered):
     """`depth` entries of `width` bits, all but the first of them in `memory`; at least 2.
 
-    Members: those of amaranth.lib.fifo.FIFOInterface and `level`; `w_rdy` and `r_rdy` are registers. Latency: 2 cycles,
+    Members: those of amaranth.lib.fifo.FIFOInterface, `level` and `empty`; `w_rdy` and `r_rdy` are registers. Latency: 2 cycles,
     wherever they lie; throughput: one entry per cycle. never_full: the user writes only where there is room. In block
     RAM `r_data` comes late in a cycle: what follows should be a register.
     """
@@ -21,6 +21,7 @@ class Queue(fifo.SyncFIFOBuffered):
     def __init__(self, *, width: int, depth: int, memory: str = "distributed", never_full: bool = False):
         self._memory, self._places, self._never_full = memory, depth - 1, never_full
         self._some = Signal()  # the memory has an entry
+        self.empty = Signal()
         super().__init__(width=width, depth=depth)
 
     def elaborate(self, platform):
@@ -38,6 +39,7 @@ class Queue(fifo.SyncFIFOBuffered):
             read.en.eq(some & (~self.r_rdy | self.r_en)),
             self.r_data.eq(read.data),
             self.level.eq(stored + self.r_rdy),
+            self.empty.eq(~some & ~self.r_rdy),
             self.w_level.eq(self.level),
             self.r_level.eq(self.level),
         ]

@@ -105,7 +105,7 @@ class ReadArbiter(wiring.Component):
             tags.r_en.eq(~follows),
             moves.eq(~tagged | (taken & ends)),
             self.fetch_error.eq(held.error),
-            self.idle.eq(~tagged & ~follows & (tags.level == 0) & ~self.request.valid),
+            self.idle.eq(~tagged & ~follows & tags.empty & ~self.request.valid),
         ]
         for index, client_beat in enumerate(beats):
             m.d.comb += [client_beat.payload.eq(held.data), client_beat.valid.eq(holds[index])]

@@ -132,7 +132,7 @@ class FetchHarness(StreamHarness):
         with m.If(signals["running"] & valid & ~decoded.failed & (target < Unit.END)):
             m.d.comb += Assert(offered.any())  # never stuck
         m.d.comb += Assert(valid | ~follows | signals["moves"])
-        m.d.comb += Assert(follows | ~buffer.r_rdy | buffer.r_en)
+        m.d.comb += Assert((follows & valid) | ~buffer.r_rdy | buffer.r_en)
         with m.If(handed):
             m.d.sync += [left.eq(units - 1), owner.eq(target)]
 
@@ -148,8 +148,8 @@ PROOFS = (
             ("(offered & Cat(queue.ready for queue in queues)).any()", "offered.any()"),
             ("Array(length - 1 for length in LENGTHS)", "Array(LENGTHS)"),
             ("unit.target.eq(Mux(failed, 0, target))", "unit.target.eq(target)"),
-            ("follows & (~valid | passed)", "follows"),
-            ("buffer.r_en.eq(~follows | moves)", "buffer.r_en.eq(1)"),
+            ("follows & ~valid)", "follows)"),
+            ("buffer.r_en.eq(~follows | ~valid)", "buffer.r_en.eq(1)"),
         ),
     ),
 )
