@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.interfaces import BEAT_BITS, Memory
+from rtl.interfaces import BEAT_BITS, Memory, WriteBeat
 
 ADDRESS_BITS = 32
 INCREMENTING = 0b01
@@ -60,7 +60,7 @@ class Axi4Adaptor(wiring.Component):
         self._bus_bytes = bus_bytes
         self._second_write, self._second_read = Signal(), Signal()  # which half of a beat is next on a narrow bus
         self._first_failed = Signal(reset_less=True)
-        self._kept_full = Signal()
+        self._kept, self._kept_full = Signal(WriteBeat, reset_less=True), Signal()
         super().__init__({"memory": In(Memory), "axi": Out(axi4_signature(bus_bytes))})
 
     def elaborate(self, platform):
@@ -102,7 +102,7 @@ class Axi4Adaptor(wiring.Component):
     def _write_data(self, m) -> None:
         """W, and beside it a beat that came in a cycle in which W could not go: READY of `memory` is a register."""
         axi, beat = self.axi, self.memory.write_data
-        kept, full = Signal.like(beat.payload, reset_less=True), self._kept_full
+        kept, full = self._kept, self._kept_full
         offered = Mux(full, kept, beat.payload)
         m.d.comb += [beat.ready.eq(~full), axi.wstrb.eq(~0)]
         with m.If(~full):

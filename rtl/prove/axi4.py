@@ -1,8 +1,9 @@
 """The channels of the AXI4 adaptor hold what they offer, and every beat comes out once, in order, unchanged."""
 
-from amaranth.hdl import Assert, Assume, Signal
+from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
 from amaranth.lib.wiring import In
 
+from rtl.prove.follow import Follow
 from rtl.prove.proof import Proof
 from rtl.prove.streams import StreamHarness, holds
 
@@ -47,7 +48,7 @@ class WriteHarness(StreamHarness):
 
     def __init__(self, adaptor):
         self._adaptor = adaptor
-        super().__init__({"valid": In(1), "data": In(128), "last": In(1), "ready": In(1)})
+        super().__init__({"valid": In(1), "data": In(128), "last": In(1), "ready": In(1), "chosen": In(1)})
 
     def elaborate(self, platform):
         m = self.begin()
@@ -61,25 +62,28 @@ class WriteHarness(StreamHarness):
         holds(m, Assume, self.started, self.valid, beat.ready, self.last, "last")
         holds(m, Assert, self.started, axi.wvalid, axi.wready, axi.wdata, "wdata")
         holds(m, Assert, self.started, axi.wvalid, axi.wready, axi.wlast, "wlast")
+        if adaptor._bus_bytes == 16:
+            self._whole(m, beat, axi)
+        else:
+            self._halves(m, beat, axi)
+        return m
+
+    def _whole(self, m, beat, axi) -> None:
+        taken, passed, offered = beat.valid & beat.ready, axi.wvalid & axi.wready, Cat(axi.wdata, axi.wlast)
+        item = Follow(m, entered=taken, left=passed, item=Cat(self.data, self.last), chosen=self.chosen, room=2)
+        kept, full = self._adaptor._kept.as_value(), self._adaptor._kept_full
+        m.d.comb += [
+            Assert(item.inside == axi.wvalid + full),
+            Assert(axi.wvalid | ~full),
+            Assert(beat.ready == ~full),
+            Assert(~item.watched | (item.kept == Mux(item.ahead == 0, offered, kept))),
+        ]
+
+    def _halves(self, m, beat, axi) -> None:
+        """`upper`: the next half that passes is the upper one, so its beat was taken when it was stored."""
         data, last = Signal(128), Signal()
         with m.If(beat.valid & beat.ready):
             m.d.sync += [data.eq(self.data), last.eq(self.last)]
-        if adaptor._bus_bytes == 16:
-            self._whole(m, beat, axi, data, last)
-        else:
-            self._halves(m, beat, axi, data, last)
-        return m
-
-    def _whole(self, m, beat, axi, data, last) -> None:
-        inside = Signal()
-        taken, passed = beat.valid & beat.ready, axi.wvalid & axi.wready
-        m.d.sync += inside.eq(inside + taken - passed)
-        m.d.comb += [Assert(inside == axi.wvalid), Assert(~taken | ~inside | passed), Assert(beat.ready | inside)]
-        with m.If(axi.wvalid):
-            m.d.comb += Assert((axi.wdata == data) & (axi.wlast == last))
-
-    def _halves(self, m, beat, axi, data, last) -> None:
-        """`upper`: the next half that passes is the upper one, so its beat was taken when it was stored."""
         upper = Signal()
         m.d.sync += upper.eq(upper ^ (axi.wvalid & axi.wready))
         m.d.comb += Assert(self._adaptor._second_write == upper ^ axi.wvalid)
@@ -132,7 +136,11 @@ def _axi4(name, claim, harness, *bugs) -> Proof:
 
 
 ADDRESS_BUG = ("m.d.comb += request.ready.eq(~valid | ready)", "m.d.comb += request.ready.eq(1)")
-WHOLE_BUG = ("m.d.comb += [beat.ready.eq(~axi.wvalid | axi.wready), ", "m.d.comb += [beat.ready.eq(axi.wready), ")
+WHOLE_BUGS = (
+    ("m.d.comb += [beat.ready.eq(~full), ", "m.d.comb += [beat.ready.eq(1), "),
+    ("axi.wvalid.eq(full | beat.valid)", "axi.wvalid.eq(beat.valid)"),
+    ("offered = Mux(full, kept, beat.payload)", "offered = beat.payload"),
+)
 
 PROOFS = (
     *(
@@ -147,7 +155,7 @@ PROOFS = (
     ),
     _axi4(
         "axi4_w_128", "W of the 128-bit adaptor: every beat once, held until taken",
-        lambda space: WriteHarness(space.Axi4Adaptor(bus_bytes=16)), WHOLE_BUG,
+        lambda space: WriteHarness(space.Axi4Adaptor(bus_bytes=16)), *WHOLE_BUGS,
     ),
     _axi4(
         "axi4_w_64", "W of the 64-bit adaptor: both halves of every beat once, in order, held until taken",
