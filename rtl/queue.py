@@ -13,9 +13,9 @@ ATTRIBUTES = {"distributed": UNORDERED, "block": UNORDERED | {"ram_style": "bloc
 class Queue(fifo.SyncFIFOBuffered):
     """`depth` entries of `width` bits, all but the first of them in `memory`; at least 2.
 
-    Members: those of amaranth.lib.fifo.FIFOInterface, `level` and `empty`; `w_rdy` and `r_rdy` are registers. Latency: 2 cycles,
-    wherever they lie; throughput: one entry per cycle. never_full: the user writes only where there is room. In block
-    RAM `r_data` comes late in a cycle: what follows should be a register.
+    Members: those of amaranth.lib.fifo.FIFOInterface, `level` and `empty`; `w_rdy` and `r_rdy` are registers.
+    never_full: the user writes only where there is room. Latency: 2 cycles, wherever the entries lie; throughput: one
+    entry per cycle. In block RAM `r_data` comes late in a cycle: what follows should be a register.
     """
 
     def __init__(self, *, width: int, depth: int, memory: str = "distributed", never_full: bool = False):

@@ -1,6 +1,6 @@
 """STORE: scratchpad rows to external memory, a burst at a time; finished when its write responses are back."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,19 +14,21 @@ from rtl.transfer import RowJob, WordWalk, legal_transfer
 
 BUFFER_BEATS = 2 * BURST_BEATS  # a burst is requested only when all its beats are here, so an abort leaves none open
 OUTSTANDING = 32
+UNIT_BITS = 29  # of an external address in units of 16 bytes, one more than an address has: beyond is seen
 
 Beat = data.StructLayout({"data": BEAT_BITS, "last": 1})
-Burst = data.StructLayout({"address": 32, "length": 4})
+Burst = data.StructLayout({"unit": UNIT_BITS - 1, "length": 4})
 Tag = data.StructLayout({"command_last": 1, "number": 16})
 Word = data.StructLayout({"valid": 1, "last": 1, "address": ADDRESS_BITS})
 Read = data.StructLayout({"valid": 1, "last": 1})
-Stage = data.StructLayout({"valid": 1, "address": 32, "length": 4, "tag": Tag})
+Stage = data.StructLayout({"valid": 1, "unit": UNIT_BITS - 1, "length": 4, "tag": Tag})
 
 
 class Store(wiring.Component):
     """Reads scratchpad words, gathers them into bursts, writes them.
 
-    Members: `rtl.command.members` and `number`, the command's; `base`, `limit`: of the data region (absolute, 33 bits);
+    Members: `rtl.command.members` and `number`, the command's; `base`, `limit`: of the data region (absolute, 33 bits,
+    multiples of 64);
     `read` stream of scratchpad addresses, `word` its answer; `write_request`, `write_data`, `write_response`: the
     memory side; `finished`: pulse per command; errors `illegal`, `overflow`, `outside`, `bus_error` with `error_number`
     / `bus_error_number`; `idle`: no burst is open. Throughput: one word per cycle.
@@ -76,15 +78,15 @@ class Store(wiring.Component):
         return m
 
     def _external_address(self, m, walk, command):
-        """The external byte address of the current word: contiguous within a block, `external_block_stride` between."""
-        address = Signal(33)
-        block = Signal(33)  # where the current block begins
-        stride = Signal(32)
+        """Where the current word goes, in units of 16 bytes: on and on within a block, a stride between blocks."""
+        address = Signal(UNIT_BITS)
+        block = Signal(UNIT_BITS)  # where the current block begins
+        stride = Signal(UNIT_BITS - 1)
         with m.If(self.command_ready):
-            first = self.base + command.address
-            m.d.sync += [address.eq(first), block.eq(first), stride.eq(command.external_block_stride)]
+            first = self.base[4:] + command.address[4:]
+            m.d.sync += [address.eq(first), block.eq(first), stride.eq(command.external_block_stride[4:])]
         with m.Elif(walk.step):
-            m.d.sync += address.eq(address + 16)
+            m.d.sync += address.eq(address + 1)
             with m.If(walk.last_in_block):
                 m.d.sync += [address.eq(block + stride), block.eq(block + stride)]
         return address
@@ -97,7 +99,7 @@ class Store(wiring.Component):
         m.submodules.requests = requests = self._queue(Burst.size, BUFFER_BEATS)
         m.submodules.tags = tags = self._queue(Tag.size, OUTSTANDING)
         used = Signal(range(BUFFER_BEATS + 1))  # words asked for, on their way and in the buffer
-        burst_last = (address[4:8] == 15) | walk.last_in_row
+        burst_last = (address[:4] == 15) | walk.last_in_row
         outside = self._check(m, walk, address)
         read = self._read(m, walk, burst_last, outside)
         self._ask(m, walk, self._burst(m, walk, address, burst_last), used < BUFFER_BEATS, requests, tags)
@@ -110,9 +112,7 @@ class Store(wiring.Component):
 
     def _check(self, m, walk, address):
         """Whether the current word lies outside scratchpad or region: it is not read, and none behind it."""
-        end = Signal(signed(34))  # the last address of a word inside
-        overflow, outside = walk.address >= self._words, address > end
-        m.d.sync += end.eq(self.limit - 16)
+        overflow, outside = walk.address >= self._words, address >= self.limit[4:]
         with m.If(walk.step):
             m.d.sync += [self.overflow.eq(overflow), self.outside.eq(outside), self.error_number.eq(walk.number)]
         return overflow | outside
@@ -145,7 +145,7 @@ class Store(wiring.Component):
 
     def _burst(self, m, walk, address, burst_last):
         """The burst that ends with the word which left the walk in the cycle before, if one does."""
-        start = Signal(32)
+        start = Signal(UNIT_BITS - 1)
         length = Signal(4)  # words of the burst before this one
         burst = Signal(Stage)
         with m.If(walk.step):
@@ -154,7 +154,7 @@ class Store(wiring.Component):
                 m.d.sync += start.eq(address)
         m.d.sync += [
             burst.valid.eq(walk.step & burst_last),
-            burst.address.eq(Mux(length == 0, address, start)),
+            burst.unit.eq(Mux(length == 0, address, start)),
             burst.length.eq(length),
             burst.tag.command_last.eq(walk.last),
             burst.tag.number.eq(walk.number),
@@ -169,7 +169,7 @@ class Store(wiring.Component):
         begun = burst.valid & ~wrong
         m.d.comb += [
             walk.step.eq(walk.valid & room & responses_room & ~self._full & ~self.hold & ~wrong),
-            requests.w_data.eq(Cat(burst.address, burst.length)),
+            requests.w_data.eq(Cat(burst.unit, burst.length)),
             requests.w_en.eq(begun),
             tags.w_data.eq(burst.tag.as_value()),
             tags.w_en.eq(begun),
@@ -194,7 +194,7 @@ class Store(wiring.Component):
         requested = self.write_request.valid & self.write_request.ready
         m.d.sync += due.eq(due + burst_complete - requested)
         m.d.comb += [
-            self.write_request.payload.address.eq(request.address),
+            self.write_request.payload.address.eq(request.unit << 4),
             self.write_request.payload.length.eq(request.length),
             self.write_request.valid.eq(due != 0),
             requests.r_en.eq(requested),

@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """STORE: every word read is written once, in order, in the burst it was read for; its buffers never overflow."""
 
-from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Const, Mux, Signal
 from amaranth.lib.wiring import In
 
 from compiler.encoding import Unit, length_units
@@ -57,11 +57,11 @@ class StoreHarness(StreamHarness):
         holds(m, Assert, self.started, dut.read.valid, dut.read.ready, dut.read.payload, "read")
         offered, kept, asked, read = (self._signals[name] for name in ("offered", "kept", "asked", "read"))
         address, wrong = self._signals["address"], dut.overflow | dut.outside
-        outside = (walk.address >= 2048) | (address > self._signals["end"])
+        outside = (walk.address >= 2048) | (address >= self.limit[4:])
         bad = previous(m, walk.step & outside, "bad")
         word = Follow(
             m, entered=walk.step & ~outside, left=dut.read.valid & dut.read.ready,
-            item=Cat((address[4:8] == 15) | walk.last_in_row, walk.address[:ADDRESS_BITS]), chosen=self.chosen[3],
+            item=Cat((address[:4] == 15) | walk.last_in_row, walk.address[:ADDRESS_BITS]), chosen=self.chosen[3],
             room=2, name="word",
         )
         place = Mux(word.ahead == 0, Cat(offered.last, offered.address), Cat(kept.last, kept.address))
@@ -103,20 +103,20 @@ class StoreHarness(StreamHarness):
     def _burst(self, m, walk) -> None:
         """A burst is known in the cycle behind the step from its last word; `count`: its words so far."""
         address, burst = self._signals["address"], self._signals["burst"]
-        last = (address[4:8] == 15) | walk.last_in_row
+        last = (address[:4] == 15) | walk.last_in_row
         count = Signal(5)
         with m.If(walk.step):
             m.d.sync += count.eq(Mux(last, 0, count + 1))
-        was_count, was_address = previous(m, count, "count"), previous(m, address[:32], "address")
+        was_count, was_address = previous(m, count, "count"), previous(m, address[:28], "address")
         was_tag = previous(m, Cat(walk.last, walk.number), "tag")
         m.d.comb += [
             Assert(~self.started | (burst.valid == previous(m, walk.step & last, "ended"))),
-            Assert(~burst.valid | ((burst.address + 16 * was_count)[:32] == was_address)),
+            Assert(~burst.valid | ((burst.unit + was_count)[:28] == was_address)),
             Assert(~burst.valid | ((burst.length == was_count) & (burst.tag.as_value() == was_tag))),
             Assert(walk.valid | (count == 0)),
             Assert(self._signals["length"] == count),
-            Assert((count == 0) | (count <= address[4:8])),
-            Assert((count == 0) | ((self._signals["start"] + 16 * count)[:32] == address[:32])),
+            Assert((count == 0) | (count <= address[:4])),
+            Assert((count == 0) | ((self._signals["start"] + count)[:28] == address[:28])),
         ]
 
     def _bursts(self, m, dut, requests, tags) -> None:
@@ -127,7 +127,7 @@ class StoreHarness(StreamHarness):
         passed = dut.write_request.valid & dut.write_request.ready
         left = dut.write_data.valid & dut.write_data.ready
         request = Follow(
-            m, entered=begun, left=passed, item=Cat(burst.address, burst.length), chosen=self.chosen[1],
+            m, entered=begun, left=passed, item=Cat(Const(0, 4), burst.unit, burst.length), chosen=self.chosen[1],
             room=OUTSTANDING, name="request",
         )
         answer = Follow(
@@ -159,7 +159,7 @@ class StoreHarness(StreamHarness):
             Assert(~self.started | ~was_begun | (asked_ends != 0)),
             Assert(~self.started | requests.r_rdy | (requests.level == was_begun)),
             Assert(~dut.write_request.valid | requests.r_rdy),
-            Assert(~request.watched | (requests.entry(m, request.ahead) == request.kept)),
+            Assert(~request.watched | (Cat(Const(0, 4), requests.entry(m, request.ahead)) == request.kept)),
             Assert(~request.leaves | (dut.write_request.payload.as_value() == request.kept)),
             Assert(~answer.watched | (tag == answer.kept)),
             Assert(tagged | ((requested == 0) & (tags.r_rdy | ~requests.r_rdy))),  # never later than the answer
