@@ -8,7 +8,7 @@ from compiler.encoding import HEADER, Unit, length_units
 from rtl.command import NUMBER_BITS, CommandUnit
 from rtl.interfaces import BEAT_BITS, BURST_BEATS
 from rtl.queue import Queue
-from rtl.transfer import BurstRequest
+from rtl.transfer import UNIT_BITS, BurstRequest
 
 BUFFER_UNITS = 4 * BURST_BEATS
 EXECUTING_UNITS = (Unit.LOAD, Unit.WEIGHTS, Unit.COMPUTE, Unit.STORE)
@@ -76,7 +76,7 @@ class Fetch(wiring.Component):
 
     def _request_ahead(self, m, running, passed) -> None:
         """Requests as long as a whole burst fits the buffer and the region has more; `ran_out`: nothing more comes."""
-        address = Signal(33)
+        address = Signal(UNIT_BITS)
         left = Signal(signed(30))  # units from there to the end of the region
         length = Signal(4)  # of the burst asked for, less one
         started = Signal()
@@ -87,9 +87,9 @@ class Fetch(wiring.Component):
         to_boundary = Signal(range(BURST_BEATS + 1))
         beats = Signal(range(BURST_BEATS + 1))
         m.d.comb += [
-            to_boundary.eq(BURST_BEATS - address[4:8]),
+            to_boundary.eq(BURST_BEATS - address[:4]),
             beats.eq(Mux(left < to_boundary, left, to_boundary)),
-            self.request.payload.address.eq(address),
+            self.request.payload.address.eq(address << 4),
             self.request.payload.length.eq(length),
             self.request.payload.number.eq(self.error_number),
             self.request.payload.inside.eq(1),  # `beats` go no further
@@ -105,9 +105,9 @@ class Fetch(wiring.Component):
             starved.eq(started & (left <= 0) & (promised == 0)),
         ]
         with m.If(running & ~started):
-            m.d.sync += [address.eq(self.first), left.eq((self.limit - self.first) >> 4), started.eq(1)]
+            m.d.sync += [address.eq(self.first[4:]), left.eq(self.limit[4:] - self.first[4:]), started.eq(1)]
         with m.Elif(granted):
-            m.d.sync += [address.eq(address + ((length + 1) << 4)), left.eq(left - (length + 1))]
+            m.d.sync += [address.eq(address + (length + 1)), left.eq(left - (length + 1))]
         with m.Elif(running & started & ~asking):
             m.d.sync += [length.eq(beats - 1), asking.eq((left > 0) & (promised <= BUFFER_UNITS - BURST_BEATS))]
         with m.If(taken):

@@ -9,7 +9,7 @@ from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS
 from rtl.queue import Queue
 from rtl.scratchpad import LoadWrite
-from rtl.transfer import BurstRequest, BurstSplitter, RowJob, WordWalk, legal_transfer
+from rtl.transfer import UNIT_BITS, BurstRequest, BurstSplitter, RowJob, WordWalk, legal_transfer
 
 JOBS_AHEAD = 4  # commands whose requests may run ahead of the one whose data are written
 
@@ -79,7 +79,7 @@ class Load(wiring.Component):
             row_units.eq(Mux(command.unpack, (command.width + 3) >> 2, command.width)),
         ]
         block = Signal(16)
-        block_address = Signal(33)
+        block_unit = Signal(UNIT_BITS)  # of the block's external address
         walking = Signal()
         m.d.comb += [
             self.illegal.eq(self.command_valid & ~legal),
@@ -88,19 +88,19 @@ class Load(wiring.Component):
             jobs.w_en.eq(start),
         ]
         with m.If(start):
-            first = self.base + command.address
-            m.d.sync += [walking.eq(1), block.eq(0), block_address.eq(first)]
+            first = self.base[4:] + command.address[4:]
+            m.d.sync += [walking.eq(1), block.eq(0), block_unit.eq(first)]
         m.d.comb += [
             splitter.i.valid.eq(walking),
             splitter.limit.eq(self.limit),
-            run.address.eq(block_address),
+            run.address.eq(block_unit << 4),
             run.stride.eq(row_units << 4),
             run.units.eq(row_units),
             run.count.eq(command.rows),
             run.number.eq(self.number),
         ]
         with m.If(walking & splitter.i.ready):
-            m.d.sync += [block.eq(block + 1), block_address.eq(block_address + command.external_block_stride)]
+            m.d.sync += [block.eq(block + 1), block_unit.eq(block_unit + command.external_block_stride[4:])]
             with m.If(block + 1 == command.blocks):
                 m.d.comb += self.command_ready.eq(1)
                 m.d.sync += walking.eq(0)

@@ -10,11 +10,10 @@ from rtl.delay import delayed
 from rtl.interfaces import BEAT_BITS, BURST_BEATS, Request, WriteBeat, WriteResponse
 from rtl.queue import Queue
 from rtl.scratchpad import ADDRESS_BITS, Scratchpad
-from rtl.transfer import RowJob, WordWalk, legal_transfer
+from rtl.transfer import UNIT_BITS, RowJob, WordWalk, legal_transfer
 
 BUFFER_BEATS = 2 * BURST_BEATS  # a burst is requested only when all its beats are here, so an abort leaves none open
 OUTSTANDING = 32
-UNIT_BITS = 29  # of an external address in units of 16 bytes, one more than an address has: beyond is seen
 
 Beat = data.StructLayout({"data": BEAT_BITS, "last": 1})
 Burst = data.StructLayout({"unit": UNIT_BITS - 1, "length": 4})

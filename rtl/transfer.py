@@ -109,6 +109,10 @@ class WordWalk(wiring.Component):
         return m
 
 
+#: Of an external address in units of 16 bytes, one more than an address needs: beyond the memory is seen.
+UNIT_BITS = 29
+
+
 class Contiguous(data.Struct):
     """Repeated contiguous external reads: `count` runs of `units` 16-byte units, `stride` bytes apart."""
 
@@ -134,6 +138,8 @@ class BurstRequest(data.Struct):
 class BurstSplitter(wiring.Component):
     """Cuts contiguous runs into bursts of at most 256 bytes that never cross a 256-byte boundary.
 
+    Inside it counts in units of 16 bytes, of which addresses and strides are multiples.
+
     Members: `i` stream of Contiguous, `o` stream of BurstRequest, from registers; `limit`: absolute end of the region,
     constant while bursts are asked for. repeated: jobs may have more than one run. Latency: 2 cycles; throughput: a
     burst every second cycle.
@@ -149,13 +155,13 @@ class BurstSplitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        address = Signal(33)
+        address = Signal(UNIT_BITS)
         left = Signal(signed(30))  # units from there to the end of the region
         units = Signal(20)  # still to ask for in this run
-        next_run = Signal(33)  # where the run after this one begins
+        next_run = Signal(UNIT_BITS)  # where the run after this one begins
         run_units = Signal(20)
         remaining = Signal(16)  # runs, this one included
-        stride = Signal(20)
+        stride = Signal(16)
         number = Signal(16)
         busy = Signal()
         ends = Signal()  # the burst in hand is the last of its run
@@ -163,7 +169,7 @@ class BurstSplitter(wiring.Component):
         beats = Signal(range(BURST_BEATS + 1))
         step, begins = Signal(), Signal()
         m.d.comb += [
-            to_boundary.eq(BURST_BEATS - address[4:8]),
+            to_boundary.eq(BURST_BEATS - address[:4]),
             beats.eq(Mux(ends, units, to_boundary)),
             self.i.ready.eq(~busy),
             step.eq(busy & ~self.o.valid),
@@ -172,12 +178,12 @@ class BurstSplitter(wiring.Component):
         burst = self.o.payload
         with m.If(step):
             m.d.sync += [
-                burst.address.eq(address),
+                burst.address.eq(address << 4),
                 burst.length.eq(beats - 1),
                 burst.number.eq(number),
                 burst.inside.eq((left >= units) | (left >= to_boundary)),
                 self.o.valid.eq(1),
-                address.eq(address + (to_boundary << 4)),  # of a burst that does not end its run
+                address.eq(address + to_boundary),  # of a burst that does not end its run
                 left.eq(left - to_boundary),
                 units.eq(units - to_boundary),
                 ends.eq(units <= BURST_BEATS + to_boundary),  # the next burst begins at a boundary
@@ -186,19 +192,19 @@ class BurstSplitter(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         new = self.i.payload
         first, again = ~busy & self.i.valid, busy & Const(self._repeated)
-        target = Mux(again, next_run, new.address)  # where a run begins
+        target = Mux(again, next_run, new.address[4:])  # where a run begins
         target_units = Mux(again, run_units, new.units)
         with m.If(first | (again & begins)):
             m.d.sync += [
                 address.eq(target),
-                left.eq((self.limit - target) >> 4),
-                next_run.eq(target + Mux(again, stride, new.stride)),
+                left.eq(self.limit[4:] - target),
+                next_run.eq(target + Mux(again, stride, new.stride[4:])),
                 units.eq(target_units),
-                ends.eq(target_units <= BURST_BEATS - target[4:8]),
+                ends.eq(target_units <= BURST_BEATS - target[:4]),
                 remaining.eq(Mux(again, remaining - 1, new.count)),
             ]
         with m.If(begins):
             m.d.sync += busy.eq(~busy | (again & (remaining != 1)))
         with m.If(first):
-            m.d.sync += [run_units.eq(new.units), stride.eq(new.stride), number.eq(new.number)]
+            m.d.sync += [run_units.eq(new.units), stride.eq(new.stride[4:]), number.eq(new.number)]
         return m

@@ -184,7 +184,7 @@ class Weights(wiring.Component):
             self.command_ready.eq(start),
             splitter.i.valid.eq(go),
             splitter.limit.eq(self.limit),
-            run.address.eq(self.base + command.address),
+            run.address.eq((self.base[4:] + command.address[4:]) << 4),
             run.units.eq(command.length),
             run.count.eq(1),
             run.number.eq(self.number),

@@ -79,11 +79,11 @@ class FetchHarness(StreamHarness):
             Assert(~signals["granted"] | (signals["started"] & (signals["left"] > signals["length"]))),
             Assert(~signals["asking"] | (signals["promised"] <= BUFFER_UNITS - BURST_BEATS)),
             Assert(~signals["asking"] | (signals["started"] & (signals["left"] > signals["length"]))),
-            Assert(~signals["started"] | (signals["left"] == (self.limit - signals["address"]) >> 4)),
-            Assert(~begun | (signals["started"] & (signals["address"] + 16 * granted == next_address))),
-            Assert(begun | ~signals["started"] | (signals["address"] == self.first)),
-            Assert(~signals["started"] | (self.run & (signals["address"] <= self.limit))),
-            Assert(~signals["started"] | (signals["address"][:4] == 0)),
+            Assert(~signals["started"] | (signals["left"] == (self.limit[4:] - signals["address"]))),
+            Assert(~begun | (signals["started"] & (signals["address"] + granted == next_address[4:]))),
+            Assert(begun | ~signals["started"] | (signals["address"] == self.first[4:])),
+            Assert(~signals["started"] | (self.run & (signals["address"] <= self.limit[4:]))),
+            Assert(next_address[:4] == 0),
         ]
 
     def _dispatched(self, m, dut, buffer, queues) -> None:

@@ -70,13 +70,13 @@ class SplitterHarness(StreamHarness):
     def _belongs(self, m, job, due, run, units, runs) -> None:
         """What the splitter keeps is what the walk keeps."""
         pairs = {
-            "address": due, "next_run": (run + job.stride)[:33], "ends": units <= (BURST_BYTES - due[:8]) >> 4,
+            "address": due[4:], "next_run": (run + job.stride)[4:33], "ends": units <= (BURST_BYTES - due[:8]) >> 4,
             "units": units, "remaining": runs,
-            "stride": job.stride, "number": job.number, "run_units": job.units,
+            "stride": job.stride[4:], "number": job.number, "run_units": job.units,
         }
         m.d.comb += [Assert(self._signals[name] == value) for name, value in pairs.items()]
         o = self._dut.o
-        left = self._signals["left"] == (self.limit - due) >> 4
+        left = self._signals["left"] == self.limit[4:] - due[4:]
         m.d.comb += Assert(left | (o.valid & ~o.payload.inside))  # a burst outside is the last one looked at
         m.d.comb += Assert((units != 0) & (runs != 0) & (job.units != 0) & (due[:4] == 0) & (job.stride[:4] == 0))
         m.d.comb += Assert(run[:4] == 0)
@@ -88,7 +88,7 @@ PROOFS = (
         claim="every unit of every run is in one burst, in order, held, and no burst crosses 256 bytes",
         bugs=(
             ("busy & ~self.o.valid", "busy"),
-            ("to_boundary.eq(BURST_BEATS - address[4:8])", "to_boundary.eq(BURST_BEATS)"),
+            ("to_boundary.eq(BURST_BEATS - address[:4])", "to_boundary.eq(BURST_BEATS)"),
             ("again & (remaining != 1)", "again & (remaining != 0)"),
             ("self.i.ready.eq(~busy)", "self.i.ready.eq(1)"),
             ("(left >= units) | (left >= to_boundary)", "left >= 1"),
