@@ -86,11 +86,11 @@ class Engine(wiring.Component):
             wiring.connect(m, wiring.flipped(getattr(self.memory, name)), getattr(asks, name))
 
     def _regions(self, m, ports, access) -> None:
-        """The sums are a cycle late: a program runs from the cycle after its start on."""
+        """The sums are a cycle late: a program runs from the cycle after its start on. All are multiples of 16."""
         sums = {
-            "image_limit": ports.image_base + ports.image_size,
-            "data_limit": ports.data_base + ports.data_size,
-            "first": ports.image_base + ports.program_offset,
+            "image_limit": (ports.image_base[4:] + ports.image_size[4:]) << 4,
+            "data_limit": (ports.data_base[4:] + ports.data_size[4:]) << 4,
+            "first": (ports.image_base[4:] + ports.program_offset[4:]) << 4,
         }
         m.d.comb += [access.image_base.eq(ports.image_base), access.data_base.eq(ports.data_base)]
         for name, value in sums.items():
