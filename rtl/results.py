@@ -175,8 +175,9 @@ class Results(wiring.Component):
         phase, final = Signal(range(max(phases, 2))), Signal()
         there, entry, operand, current, layer = self._enter(m, results, operands, commands, final)
         m.d.comb += final.eq(there & (phase == phases - 1))
-        with m.If(there):
-            m.d.sync += phase.eq(Mux(final, 0, phase + 1))
+        if phases > 1:
+            with m.If(there):
+                m.d.sync += phase.eq(Mux(final, 0, phase + 1))
 
         acc = (
             Cat(entry.acc.as_value()).word_select(phase, ACC_BITS * config.requant_lanes)
