@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.interfaces import BEAT_BITS, Memory, WriteBeat
+from rtl.skid_buffer import SkidBuffer
 
 ADDRESS_BITS = 32
 INCREMENTING = 0b01
@@ -60,7 +61,6 @@ class Axi4Adaptor(wiring.Component):
         self._bus_bytes = bus_bytes
         self._second_write, self._second_read = Signal(), Signal()  # which half of a beat is next on a narrow bus
         self._first_failed = Signal(reset_less=True)
-        self._kept, self._kept_full = Signal(WriteBeat, reset_less=True), Signal()
         super().__init__({"memory": In(Memory), "axi": Out(axi4_signature(bus_bytes))})
 
     def elaborate(self, platform):
@@ -100,17 +100,17 @@ class Axi4Adaptor(wiring.Component):
         ]
 
     def _write_data(self, m) -> None:
-        """W, and beside it a beat that came in a cycle in which W could not go: READY of `memory` is a register."""
-        axi, beat = self.axi, self.memory.write_data
-        kept, full = self._kept, self._kept_full
-        offered = Mux(full, kept, beat.payload)
-        m.d.comb += [beat.ready.eq(~full), axi.wstrb.eq(~0)]
-        with m.If(~full):
-            m.d.sync += kept.eq(beat.payload)
-        with m.If(~axi.wvalid | axi.wready):
-            m.d.sync += [axi.wvalid.eq(full | beat.valid), Cat(axi.wdata, axi.wlast).eq(offered), full.eq(0)]
-        with m.Elif(beat.valid):
-            m.d.sync += full.eq(1)
+        """W through a skid buffer: READY of `memory` does not wait for WREADY."""
+        axi = self.axi
+        m.submodules.write_beats = beats = SkidBuffer(WriteBeat)
+        wiring.connect(m, wiring.flipped(self.memory.write_data), beats.i)
+        m.d.comb += [
+            axi.wvalid.eq(beats.o.valid),
+            axi.wdata.eq(beats.o.payload.data),
+            axi.wlast.eq(beats.o.payload.last),
+            beats.o.ready.eq(axi.wready),
+            axi.wstrb.eq(~0),
+        ]
 
     def _write_halves(self, m) -> None:
         """W on a narrow bus: the first half leaves the beat where it is, the second takes it."""

@@ -1,7 +1,7 @@
 """LOAD: external activations into the scratchpad, requests running ahead of the data."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from compiler.encoding import Unit
@@ -9,9 +9,13 @@ from rtl import command as cmd
 from rtl.interfaces import BEAT_BITS
 from rtl.queue import Queue
 from rtl.scratchpad import LoadWrite
+from rtl.skid_buffer import SkidBuffer
 from rtl.transfer import UNIT_BITS, BurstRequest, BurstSplitter, RowJob, WordWalk, legal_transfer
 
 JOBS_AHEAD = 4  # commands whose requests may run ahead of the one whose data are written
+
+#: What is written, and whether it is the last of its command.
+Word = data.StructLayout({"write": LoadWrite, "last": 1})
 
 
 class Load(wiring.Component):
@@ -109,33 +113,23 @@ class Load(wiring.Component):
         """One beat is one word, or with `unpack` the four channels of four pixels."""
         pixel = self.beat.payload.word_select(walk.quarter, 32)
         in_range = walk.address < self._words
-        word = Signal(LoadWrite)
-        full = Signal()
+        m.submodules.words = words = SkidBuffer(Word)
+        word = words.i.payload
         take = Signal()
         can_take = Signal()
         m.d.comb += [
-            word.address.eq(walk.address),
-            word.data.eq(Mux(walk.unpack, pixel, self.beat.payload)),
-            can_take.eq(walk.valid & ~full & ~self.overflow),
+            word.write.address.eq(walk.address),
+            word.write.data.eq(Mux(walk.unpack, pixel, self.beat.payload)),
+            word.last.eq(walk.last),
+            words.i.valid.eq(take & in_range),
+            can_take.eq(walk.valid & words.i.ready & ~self.overflow),
             take.eq(can_take & self.beat.valid),
             walk.step.eq(take),
             self.beat.ready.eq(can_take & (~walk.unpack | (walk.quarter == 3) | walk.last_in_row)),
+            self.write.payload.eq(words.o.payload.write),
+            self.write.valid.eq(words.o.valid),
+            words.o.ready.eq(self.write.ready),
         ]
         with m.If(take):
             m.d.sync += [self.overflow.eq(~in_range), self.error_number.eq(walk.number)]
-        self._offer(m, Cat(word, walk.last), take, in_range, full)
-
-    def _offer(self, m, word, take, in_range, full) -> None:
-        """Words leave from a register; one that meets a write that has to wait is kept beside it (`full`).
-
-        Of those that are taken only a word in range is written.
-        """
-        kept = Signal(len(word))
-        last = Signal()
-        following = Mux(full, kept, word)
-        with m.If(~self.write.valid | self.write.ready):
-            m.d.sync += [Cat(self.write.payload, last).eq(following), full.eq(0)]
-            m.d.sync += self.write.valid.eq(full | (take & in_range))
-        with m.Elif(take):
-            m.d.sync += [kept.eq(word), full.eq(in_range)]
-        m.d.sync += self.finished.eq(self.write.valid & self.write.ready & last)
+        m.d.sync += self.finished.eq(self.write.valid & self.write.ready & words.o.payload.last)

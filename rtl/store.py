@@ -10,6 +10,7 @@ from rtl.delay import delayed
 from rtl.interfaces import BEAT_BITS, BURST_BEATS, Request, WriteBeat, WriteResponse
 from rtl.queue import Queue
 from rtl.scratchpad import ADDRESS_BITS, Scratchpad
+from rtl.skid_buffer import SkidBuffer
 from rtl.transfer import UNIT_BITS, RowJob, WordWalk, legal_transfer
 
 BUFFER_BEATS = 2 * BURST_BEATS  # a burst is requested only when all its beats are here, so an abort leaves none open
@@ -18,9 +19,9 @@ OUTSTANDING = 32
 Beat = data.StructLayout({"data": BEAT_BITS, "last": 1})
 Burst = data.StructLayout({"unit": UNIT_BITS - 1, "length": 4})
 Tag = data.StructLayout({"command_last": 1, "number": 16})
-Word = data.StructLayout({"valid": 1, "last": 1, "address": ADDRESS_BITS})
+Word = data.StructLayout({"last": 1, "address": ADDRESS_BITS})
 Read = data.StructLayout({"valid": 1, "last": 1})
-Stage = data.StructLayout({"valid": 1, "unit": UNIT_BITS - 1, "length": 4, "tag": Tag})
+Ended = data.StructLayout({"valid": 1, "unit": UNIT_BITS - 1, "length": 4, "tag": Tag})
 
 
 class Store(wiring.Component):
@@ -62,7 +63,6 @@ class Store(wiring.Component):
         m = Module()
         m.submodules.walk = walk = WordWalk()
         command = cmd.fields(Unit.STORE, self.command)
-        self._full = Signal()  # no further word can leave the walk
         legal = Signal()
         m.d.sync += legal.eq(legal_transfer(command))
         m.d.comb += [
@@ -97,11 +97,13 @@ class Store(wiring.Component):
         m.submodules.beats = beats = self._queue(Beat.size, BUFFER_BEATS)
         m.submodules.requests = requests = self._queue(Burst.size, BUFFER_BEATS)
         m.submodules.tags = tags = self._queue(Tag.size, OUTSTANDING)
+        m.submodules.words = words = SkidBuffer(Word)
         used = Signal(range(BUFFER_BEATS + 1))  # words asked for, on their way and in the buffer
         burst_last = (address[:4] == 15) | walk.last_in_row
         outside = self._check(m, walk, address)
-        read = self._read(m, walk, burst_last, outside)
-        self._ask(m, walk, self._burst(m, walk, address, burst_last), used < BUFFER_BEATS, requests, tags)
+        read = self._read(m, walk, words, burst_last, outside)
+        burst = self._burst(m, walk, address, burst_last)
+        self._ask(m, walk, burst, (used < BUFFER_BEATS) & words.i.ready, requests, tags)
         arrives = delayed(m, read, Scratchpad.answer_latency, name="arrives")
         m.d.comb += [beats.w_data.eq(Cat(self.word, arrives.last)), beats.w_en.eq(arrives.valid)]
         taken = self.write_data.valid & self.write_data.ready
@@ -116,37 +118,30 @@ class Store(wiring.Component):
             m.d.sync += [self.overflow.eq(overflow), self.outside.eq(outside), self.error_number.eq(walk.number)]
         return overflow | outside
 
-    def _read(self, m, walk, burst_last, outside):
-        """Words leave the walk for the scratchpad through a register; one that has to wait is kept beside it.
-
-        Returns which word is read in this cycle.
-        """
-        offered = Signal(Word)
-        kept = Signal(Word)
-        word = Cat(~outside, burst_last, walk.address[:ADDRESS_BITS])
+    def _read(self, m, walk, words, burst_last, outside):
+        """Words leave the walk for the scratchpad; returns which one is read in this cycle."""
+        offered = words.o.payload
         asked = Signal(Read)  # of the scratchpad, which reads it in the next cycle in which it is ready
         read = Signal(Read)
         m.d.comb += [
-            self._full.eq(kept.valid),
+            words.i.payload.last.eq(burst_last),
+            words.i.payload.address.eq(walk.address),
+            words.i.valid.eq(walk.step & ~outside),
             self.read.payload.eq(offered.address),
-            self.read.valid.eq(offered.valid),
+            self.read.valid.eq(words.o.valid),
+            words.o.ready.eq(self.read.ready),
             read.valid.eq(asked.valid & self.read.ready),
             read.last.eq(asked.last),
         ]
-        with m.If(~offered.valid | self.read.ready):
-            m.d.sync += [offered.eq(Mux(kept.valid, kept, word)), kept.valid.eq(0)]
-            m.d.sync += offered.valid.eq(kept.valid | (walk.step & ~outside))
-        with m.Elif(walk.step):
-            m.d.sync += kept.eq(word)
         with m.If(self.read.ready):
-            m.d.sync += [asked.valid.eq(offered.valid), asked.last.eq(offered.last)]
+            m.d.sync += [asked.valid.eq(words.o.valid), asked.last.eq(offered.last)]
         return read
 
     def _burst(self, m, walk, address, burst_last):
         """The burst that ends with the word which left the walk in the cycle before, if one does."""
         start = Signal(UNIT_BITS - 1)
         length = Signal(4)  # words of the burst before this one
-        burst = Signal(Stage)
+        burst = Signal(Ended)
         with m.If(walk.step):
             m.d.sync += length.eq(Mux(burst_last, 0, length + 1))
             with m.If(length == 0):
@@ -167,7 +162,7 @@ class Store(wiring.Component):
         responses_room = open_bursts < OUTSTANDING - 1  # and for `burst`
         begun = burst.valid & ~wrong
         m.d.comb += [
-            walk.step.eq(walk.valid & room & responses_room & ~self._full & ~self.hold & ~wrong),
+            walk.step.eq(walk.valid & room & responses_room & ~self.hold & ~wrong),
             requests.w_data.eq(Cat(burst.unit, burst.length)),
             requests.w_en.eq(begun),
             tags.w_data.eq(burst.tag.as_value()),

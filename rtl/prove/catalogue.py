@@ -13,6 +13,7 @@ from rtl.prove import (
     requantizer,
     saturation,
     schemes,
+    skid_buffer,
     store,
     transfer,
     weights,
@@ -20,6 +21,6 @@ from rtl.prove import (
 
 ROOMS = (
     requantizer, schemes, saturation, axi4, axi4_lite,
-    command, fetch, in_order, in_order_fetch, transfer, read_arbiter, load, weights, store, credits,
+    command, fetch, in_order, in_order_fetch, transfer, read_arbiter, load, weights, store, credits, skid_buffer,
 )
 PROOFS = tuple(proof for room in ROOMS for proof in room.PROOFS)

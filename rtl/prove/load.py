@@ -11,6 +11,7 @@ from rtl.load import JOBS_AHEAD
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof
+from rtl.prove.skid_buffer import item_in
 from rtl.prove.streams import StreamHarness, given, holds, previous, stays
 from rtl.scratchpad import ADDRESS_BITS
 from rtl.transfer import RowJob, legal_transfer
@@ -48,12 +49,12 @@ class LoadHarness(StreamHarness):
         holds(m, Assume, self.started, self.beat_valid, dut.beat.ready, self.beat, "beat")
         holds(m, Assert, self.started, dut.write.valid, dut.write.ready, dut.write.payload.as_value(), "write")
         holds(m, Assert, self.started, dut.request.valid, dut.request.ready, dut.request.payload.as_value(), "request")
-        self._words(m, dut, module.submodules.walk)
+        self._words(m, dut, module.submodules.walk, module.submodules.words)
         self._commands(m, dut, module.submodules.jobs, module.submodules.walk)
         self._asked(m, dut, module.submodules.splitter.i)
         return m
 
-    def _words(self, m, dut, walk) -> None:
+    def _words(self, m, dut, walk, words) -> None:
         """`pixel`: words written from the beat that is offered."""
         read, pixel = self._signals["take"], Signal(2)
         taken = dut.beat.valid & dut.beat.ready
@@ -62,20 +63,20 @@ class LoadHarness(StreamHarness):
             m.d.sync += pixel.eq(Mux(taken, 0, pixel + 1))
             m.d.comb += Assert(taken == (~walk.unpack | (pixel == 3) | walk.last_in_row))
         written = dut.write.valid & dut.write.ready
-        full, kept, last = (self._signals[name] for name in ("full", "kept", "last"))
         in_range = walk.address < SCRATCHPAD_WORDS
         word = Follow(
             m, entered=read & in_range, left=written, item=Cat(walk.address[:ADDRESS_BITS], whole, walk.last),
             chosen=self.chosen[1], room=2, name="word",
         )
         m.d.comb += [
-            Assert(word.inside == dut.write.valid + full),
-            Assert(dut.write.valid | ~full),
-            Assert(~word.watched | (word.kept == Mux(word.ahead == 0, Cat(dut.write.payload, last), kept))),
-            Assert(dut.finished == previous(m, written & last, "finished")),
+            Assert(word.inside == dut.write.valid + words.full),
+            Assert(dut.write.valid | ~words.full),
+            Assert(dut.write.payload.as_value() == words.o.payload.write.as_value()),
+            Assert(~word.watched | (word.kept == item_in(words, word.ahead))),
+            Assert(dut.finished == previous(m, written & words.o.payload.last, "finished")),
             Assert(~taken | read),
             Assert(pixel == Mux(walk.valid & walk.unpack, walk.quarter, 0)),
-            Assert(~walk.valid | ~self.beat_valid | read | full | dut.overflow),  # never stuck
+            Assert(~walk.valid | ~self.beat_valid | read | words.full | dut.overflow),  # never stuck
             Assert(dut.overflow == previous(m, dut.overflow | (read & ~in_range), "overflow")),  # from then on
             Assert(~dut.overflow | ~read),
         ]
@@ -127,10 +128,10 @@ PROOFS = (
         name="load", module="rtl.load", harness=lambda space: LoadHarness(space), depth=2,
         claim="every beat is written once, whole or pixel by pixel, in order, held; every command is walked once",
         bugs=(
-            ("walk.valid & ~full & ~self.overflow", "walk.valid & ~self.overflow"),
-            ("walk.valid & ~full & ~self.overflow", "walk.valid & ~full"),
-            ("full | (take & in_range)", "full | take"),
-            ("with m.If(~self.write.valid | self.write.ready):", "with m.If(1):"),
+            ("walk.valid & words.i.ready & ~self.overflow", "walk.valid & ~self.overflow"),
+            ("walk.valid & words.i.ready & ~self.overflow", "walk.valid & words.i.ready"),
+            ("words.i.valid.eq(take & in_range)", "words.i.valid.eq(take)"),
+            ("words.o.ready.eq(self.write.ready)", "words.o.ready.eq(1)"),
             ("(walk.quarter == 3) | walk.last_in_row)", "(walk.quarter == 3))"),
             ("jobs.w_rdy & ~walking", "~walking"),
             ("jobs.w_rdy & ~walking", "jobs.w_rdy"),

@@ -9,6 +9,7 @@ from rtl.interfaces import BEAT_BITS
 from rtl.prove.follow import Follow
 from rtl.prove.opened import opened
 from rtl.prove.proof import Proof, delayed
+from rtl.prove.skid_buffer import item_in
 from rtl.prove.streams import StreamHarness, holds, previous, stays
 from rtl.scratchpad import ADDRESS_BITS, Scratchpad
 from rtl.store import BUFFER_BEATS, OUTSTANDING
@@ -45,8 +46,9 @@ class StoreHarness(StreamHarness):
         for buffer in (beats, requests, tags):
             buffer.is_well_formed(m)
             m.d.comb += Assert(~buffer.w_en | buffer.w_rdy)
+        self._skid = module.submodules.words
         self._read(m, dut, module.submodules.walk)
-        self._words(m, dut, beats, module.submodules.walk)
+        self._words(m, dut, beats)
         self._burst(m, module.submodules.walk)
         self._bursts(m, dut, requests, tags)
         return m
@@ -55,7 +57,7 @@ class StoreHarness(StreamHarness):
         """Words leave the walk for the scratchpad in order; one outside is not read, and none behind it."""
         stays(m, self.started, self.limit, "limit")
         holds(m, Assert, self.started, dut.read.valid, dut.read.ready, dut.read.payload, "read")
-        offered, kept, asked, read = (self._signals[name] for name in ("offered", "kept", "asked", "read"))
+        skid, asked, read = self._skid, self._signals["asked"], self._signals["read"]
         address, wrong = self._signals["address"], dut.overflow | dut.outside
         outside = (walk.address >= 2048) | (address >= self.limit[4:])
         bad = previous(m, walk.step & outside, "bad")
@@ -64,15 +66,14 @@ class StoreHarness(StreamHarness):
             item=Cat((address[:4] == 15) | walk.last_in_row, walk.address[:ADDRESS_BITS]), chosen=self.chosen[3],
             room=2, name="word",
         )
-        place = Mux(word.ahead == 0, Cat(offered.last, offered.address), Cat(kept.last, kept.address))
         m.d.comb += [
-            Assert(word.inside == offered.valid + kept.valid),
-            Assert(offered.valid | ~kept.valid),
-            Assert(~word.watched | (word.kept == place)),
+            Assert(word.inside == skid.o.valid + skid.full),
+            Assert(skid.o.valid | ~skid.full),
+            Assert(~word.watched | (word.kept == item_in(skid, word.ahead))),
             Assert(~self.started | (wrong == (previous(m, wrong, "wrong") | bad))),
             Assert(~(wrong & walk.step)),
         ]
-        given = previous(m, Cat(dut.read.valid, offered.last), "given")
+        given = previous(m, Cat(dut.read.valid, skid.o.payload.last), "given")
         was_ready, was_asked = previous(m, self.read_ready, "ready"), previous(m, Cat(asked.valid, asked.last), "asked")
         m.d.comb += [
             Assert(~self.started | (Cat(asked.valid, asked.last) == Mux(was_ready, given, was_asked))),
@@ -80,9 +81,9 @@ class StoreHarness(StreamHarness):
             Assert(read.last == asked.last),
         ]
 
-    def _words(self, m, dut, beats, walk) -> None:
+    def _words(self, m, dut, beats) -> None:
         """A word arrives LATENCY cycles after it was read."""
-        read, offered, kept, asked = (self._signals[name] for name in ("read", "offered", "kept", "asked"))
+        read, asked = self._signals["read"], self._signals["asked"]
         under_way = [delayed(m, read.valid, age, f"read_{age}") for age in range(1, LATENCY + 1)]
         last = delayed(m, read.last, LATENCY, "last")
         left = dut.write_data.valid & dut.write_data.ready
@@ -90,7 +91,7 @@ class StoreHarness(StreamHarness):
             m, entered=under_way[-1], left=left, item=Cat(self.word, last), chosen=self.chosen[0], room=BUFFER_BEATS,
             name="beat",
         )
-        before = offered.valid + kept.valid + asked.valid + (dut.overflow | dut.outside)
+        before = self._skid.o.valid + self._skid.full + asked.valid + (dut.overflow | dut.outside)
         m.d.comb += [
             Assert(beats.w_en == under_way[-1]),
             Assert(beat.inside == beats.level),
@@ -121,8 +122,10 @@ class StoreHarness(StreamHarness):
 
     def _bursts(self, m, dut, requests, tags) -> None:
         """`requested`, `sent`: bursts whose request (whose last beat) has left and that have no response."""
-        names = ("read", "offered", "kept", "asked", "burst", "tagged", "whole_bursts", "sent_last", "due")
-        read, offered, kept, asked, burst, tagged, whole, sent_last, due = (self._signals[name] for name in names)
+        names = ("read", "asked", "burst", "tagged", "whole_bursts", "sent_last", "due")
+        read, asked, burst, tagged, whole, sent_last, due = (self._signals[name] for name in names)
+        skid = self._skid
+        offered_ends, kept_ends = skid.o.valid & skid.o.payload.last, skid.full & skid.kept.last
         begun = burst.valid & ~(dut.overflow | dut.outside)
         passed = dut.write_request.valid & dut.write_request.ready
         left = dut.write_data.valid & dut.write_data.ready
@@ -138,9 +141,9 @@ class StoreHarness(StreamHarness):
         sends_last = left & dut.write_data.payload.last
         m.d.sync += [requested.eq(requested + passed - self.answer), sent.eq(sent + sends_last - self.answer)]
         ends = [delayed(m, read.valid & read.last, age, f"ends_{age}") for age in range(1, LATENCY + 1)]
-        asked_ends = (offered.valid & offered.last) + (kept.valid & kept.last) + (asked.valid & asked.last)
+        asked_ends = offered_ends + kept_ends + (asked.valid & asked.last)
         under_way = asked_ends + sum(ends)  # last words of bursts
-        newest_ends = Mux(kept.valid, kept.last, offered.valid & offered.last)
+        newest_ends = Mux(skid.full, kept_ends, offered_ends)
         was_begun = previous(m, begun, "begun")
         waiting = tags.level + tagged
         tag = Mux(tagged & (answer.ahead == 0), self._signals["tag"].as_value(), tags.entry(m, answer.ahead - tagged))
@@ -176,7 +179,7 @@ PROOFS = (
         name="store", module="rtl.store", harness=lambda space: StoreHarness(space), depth=LATENCY + 2,
         claim="every word read is written once, in order, held; a request per burst, of its words; nothing overflows",
         bugs=(
-            ("used < BUFFER_BEATS, requests", "beats.level < BUFFER_BEATS, requests"),
+            ("(used < BUFFER_BEATS)", "(beats.level < BUFFER_BEATS)"),
             ("open_bursts < OUTSTANDING - 1", "open_bursts < OUTSTANDING"),
             ("requests.r_en.eq(requested)", "requests.r_en.eq(self.write_request.ready)"),
             ("beats.r_en.eq(taken)", "beats.r_en.eq(self.write_data.ready)"),
@@ -184,11 +187,11 @@ PROOFS = (
             ("Mux(sent_last, more, some)", "some"),
             ("due + burst_complete - requested", "due + burst_complete - self.write_request.ready"),
             ("Mux(burst_last, 0, length + 1)", "length + 1"),
-            ("responses_room & ~self._full", "responses_room"),
+            ("(used < BUFFER_BEATS) & words.i.ready", "(used < BUFFER_BEATS)"),
             ("~self.hold & ~wrong", "~self.hold"),
-            ("kept.valid | (walk.step & ~outside)", "kept.valid | walk.step"),
+            ("words.i.valid.eq(walk.step & ~outside)", "words.i.valid.eq(walk.step)"),
             ("asked.valid & self.read.ready", "asked.valid"),
-            ("with m.If(~offered.valid | self.read.ready):", "with m.If(1):"),
+            ("words.o.ready.eq(self.read.ready)", "words.o.ready.eq(1)"),
             ("tags.r_en.eq(~tagged | answered)", "tags.r_en.eq(1)"),
         ),
     ),

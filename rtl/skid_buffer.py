@@ -1,0 +1,33 @@
+"""A stage of a stream that cuts it in both directions: neither end waits for what the other decides in this cycle."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class SkidBuffer(wiring.Component):
+    """Two places: an item leaves from a register (`o`); one that comes while that has to wait is `kept` beside it.
+
+    `o` and `i.ready` come from registers. Latency: 1 cycle; throughput: one item per cycle.
+
+    Parameters: shape: of an item.  Members: `i`, `o`: streams of them.
+    """
+
+    def __init__(self, shape):
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+        self.kept, self.full = Signal.like(self.i.payload, name="kept", reset_less=True), Signal()
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.i.ready.eq(~self.full)
+        with m.If(~self.full):
+            m.d.sync += self.kept.eq(self.i.payload)
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += [
+                self.o.payload.eq(Mux(self.full, self.kept, self.i.payload)),
+                self.o.valid.eq(self.full | self.i.valid),
+                self.full.eq(0),
+            ]
+        with m.Elif(self.i.valid):
+            m.d.sync += self.full.eq(1)
+        return m
