@@ -1,6 +1,6 @@
-"""The FIFO of the engine: amaranth's buffered one, with what both of its ends wait for in registers."""
+"""The FIFO of the engine: like amaranth's SyncFIFOBuffered, with what both of its ends wait for in registers."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Elaboratable, Module, Mux, Signal
 from amaranth.lib import fifo
 from amaranth.lib.memory import Memory
 
@@ -10,7 +10,7 @@ from rtl.bank import UNORDERED
 ATTRIBUTES = {"distributed": UNORDERED, "block": UNORDERED | {"ram_style": "block"}}
 
 
-class Queue(fifo.SyncFIFOBuffered):
+class Queue(fifo.FIFOInterface, Elaboratable):
     """`depth` entries of `width` bits, all but the first of them in `memory`; at least 2.
 
     Members: those of amaranth.lib.fifo.FIFOInterface, `level` and `empty`; `w_rdy` and `r_rdy` are registers.
@@ -21,6 +21,7 @@ class Queue(fifo.SyncFIFOBuffered):
     def __init__(self, *, width: int, depth: int, memory: str = "distributed", never_full: bool = False):
         self._memory, self._places, self._never_full = memory, depth - 1, never_full
         self._some = Signal()  # the memory has an entry
+        self.level = Signal(range(depth + 1))
         self.empty = Signal()
         super().__init__(width=width, depth=depth)
 
