@@ -97,8 +97,8 @@ MUTATIONS: tuple[Mutation, ...] = (
              "tiled"),
     Mutation("store announces a beat too few", "store.py", "burst.length.eq(length)", "burst.length.eq(length - 1)",
              "pointwise"),
-    Mutation("store does not wait for the response", "store.py", "self._answers(m, tags)", "self._answers(m, tags);"
-             " m.d.comb += self.finished.eq(burst_complete & stage.tag.command_last)", "programs"),
+    Mutation("store does not wait for the response", "store.py", "self.finished.eq(answered & tag.command_last)",
+             "self.finished.eq(tags.w_en & Tag(tags.w_data).command_last)", "programs"),
     Mutation("weights end a beat early", "weights.py", "ends.eq(left == 2)",
              "ends.eq(left <= 3)", "conv_shift"),
     Mutation("parameter rows not advanced", "weights.py", "row.eq(row + row_ends)", "row.eq(row)", "conv_shift"),
