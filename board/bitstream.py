@@ -20,6 +20,7 @@ from fpga import dual
 from fpga.area import area
 from fpga.blockage import without_blockage
 from fpga.cache import kept
+from fpga.route import SPREAD
 from fpga.tools import tool_command, tool_version
 from golden.errors import WesnpuError
 from golden.files import make_whole, write_whole
@@ -45,9 +46,8 @@ SYNTHESIS = {
     },
 }
 FILES = {"ecp5": {}, "ice40": dual.FILES}
-#: of nextpnr. For the ECP5 designs placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at
-#: once, where router1 would rip up one after the other.
-PLACE_AND_ROUTE = {"ecp5": "--placer static --router router2", "ice40": ""}
+#: of nextpnr.
+PLACE_AND_ROUTE = {"ecp5": " ".join(SPREAD), "ice40": ""}
 UTILISATION = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%", re.M)
 
 

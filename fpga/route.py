@@ -11,6 +11,8 @@ from fpga.netlist import NETLIST, Netlist
 from fpga.tools import run_tool, tool_version
 
 REPORT = "report.json"
+#: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip up
+#: one after the other.
 SPREAD = ("--placer", "static", "--router", "router2")
 
 
@@ -33,8 +35,8 @@ def route(
 ) -> Routed:
     """Place and route `netlist` on `device`, aiming at `frequency` MHz (the device's own unless given).
 
-    spread: as a large design on an 85F needs it, whose wires lie too close otherwise: placer `static`, which makes
-    short nets, `router2`, which weighs all nets at once, and every third row of slices free (fpga/blockage.py).
+    spread: as a large design on an 85F needs it, whose wires lie too close otherwise: by SPREAD, and with every third
+    row of slices free (fpga/blockage.py).
 
     A miss of the aim is a measured result, no error. WesnpuError when the design does not fit or nextpnr fails.
     """
