@@ -110,15 +110,16 @@ class CommandQueue(wiring.Component):
         ]
         missing = Signal(range(self._units + 1), init=self._units)
         unit = CommandUnit(buffer.r_data)
-        m.d.comb += buffer.r_en.eq(missing != 0)
+        words, number = Signal.like(self.command, reset_less=True), Signal.like(self.number, reset_less=True)
+        m.d.comb += [buffer.r_en.eq(missing != 0), self.command.eq(words), self.number.eq(number)]
+        with m.If(buffer.r_en & buffer.r_rdy):  # never while `valid`: what consumes a command does not decide here
+            m.d.sync += [
+                words.eq(Cat(words[BEAT_BITS:], unit.data)),
+                number.eq(unit.number),
+                missing.eq(missing - 1),
+            ]
         with m.If(self.valid & self.ready):
             m.d.sync += [self.valid.eq(0), missing.eq(self._units)]
         with m.Elif(missing == 0):
             m.d.sync += self.valid.eq(1)
-        with m.Elif(buffer.r_rdy):
-            m.d.sync += [
-                self.command.eq(Cat(self.command[BEAT_BITS:], unit.data)),
-                self.number.eq(unit.number),
-                missing.eq(missing - 1),
-            ]
         return m

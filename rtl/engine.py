@@ -161,6 +161,11 @@ class Engine(wiring.Component):
         events["write_beats"] = running & memory.write_data.valid & memory.write_data.ready
         if not self.config.counters:
             events = {}
+        for name in ("read_beats", "write_beats"):
+            if name in events:  # a cycle later: what decides about a beat is known late
+                event = Signal(name=f"{name}_event")
+                m.d.sync += event.eq(events[name])
+                events[name] = event
         events["cycles"] = running
         for name, event in events.items():
             counter = getattr(counters, name)

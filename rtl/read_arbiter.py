@@ -89,9 +89,9 @@ class ReadArbiter(wiring.Component):
         tag = Signal(tag_layout)
         tagged = Signal()
         serves = Signal(len(CLIENTS))  # the client that `tag` names, one bit each
-        beat = Signal(4)
-        ends = Signal()  # the next beat is the burst's last
-        following = Signal(tag_layout)
+        left = Signal(4)  # beats behind the next one
+        ends = Signal()  # there is none
+        following = Signal(tag_layout, reset_less=True)
         follows = Signal()
         moves = Signal()
         held = Signal(ReadBeat, reset_less=True)
@@ -100,7 +100,7 @@ class ReadArbiter(wiring.Component):
         taken = Signal()
         free = ~(holds & ~Cat(b.ready for b in beats)).any()
         m.d.comb += [
-            self.read_data.ready.eq(tagged & (free | self.discard)),
+            self.read_data.ready.eq(tagged & free),
             taken.eq(self.read_data.valid & self.read_data.ready),
             tags.r_en.eq(~follows),
             moves.eq(~tagged | (taken & ends)),
@@ -109,10 +109,10 @@ class ReadArbiter(wiring.Component):
         ]
         for index, client_beat in enumerate(beats):
             m.d.comb += [client_beat.payload.eq(held.data), client_beat.valid.eq(holds[index])]
+        with m.If(free):
+            m.d.sync += [held.eq(self.read_data.payload), holds.eq(Mux(taken, serves, 0))]
         with m.If(self.discard):
             m.d.sync += holds.eq(0)
-        with m.Elif(free):
-            m.d.sync += [held.eq(self.read_data.payload), holds.eq(Mux(taken, serves, 0))]
         failed = taken & self.read_data.payload.error & ~self.discard & ~serves[FETCH]
         m.d.sync += [self.bus_error.eq(failed), self.bus_error_number.eq(tag.number)]
         with m.If(~follows):
@@ -124,8 +124,8 @@ class ReadArbiter(wiring.Component):
                 tag.eq(following),
                 tagged.eq(follows),
                 serves.eq(1 << following.client),
-                beat.eq(0),
+                left.eq(following.length),
                 ends.eq(following.length == 0),
             ]
         with m.Elif(taken):
-            m.d.sync += [beat.eq(beat + 1), ends.eq(beat + 1 == tag.length)]
+            m.d.sync += [left.eq(left - 1), ends.eq(left == 1)]

@@ -68,7 +68,7 @@ def _proof(unit: Unit, depth: int) -> Proof:
             ("with m.If(self.valid & self.ready):", "with m.If(self.valid):"),
             ("buffer.r_en.eq(missing != 0)", "buffer.r_en.eq(missing[0])"),
             ("self.i.ready.eq(buffer.w_rdy)", "self.i.ready.eq(1)"),
-            ("Cat(self.command[BEAT_BITS:], unit.data)", "Cat(unit.data, self.command[BEAT_BITS:])"),
+            ("Cat(words[BEAT_BITS:], unit.data)", "Cat(unit.data, words[BEAT_BITS:])"),
         ),
     )
 

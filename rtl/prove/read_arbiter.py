@@ -77,7 +77,7 @@ class ArbiterHarness(StreamHarness):
 
     def _answered(self, m, dut, tags, granted, item, beats) -> None:
         """`passed_on`: beats of the followed burst that its client has."""
-        taken, beat = dut.read_data.valid & dut.read_data.ready, self._signals["beat"]
+        taken, left = dut.read_data.valid & dut.read_data.ready, self._signals["left"]
         tag, tagged, ends = (self._signals[name] for name in ("tag", "tagged", "ends"))
         following, follows = self._signals["following"], self._signals["follows"]
         burst = Follow(
@@ -95,9 +95,9 @@ class ArbiterHarness(StreamHarness):
             Assert(burst.inside == tags.level + follows + tagged),
             Assert(dut.idle == ((burst.inside == 0) & ~dut.request.valid)),
             Assert(~burst.watched | (Mux(turn & tagged, tag.as_value(), waiting) == expected)),
-            Assert(~tagged | ((beat <= tag.length) & (ends == (beat == tag.length)))),
+            Assert(~tagged | ((left <= tag.length) & (ends == (left == 0)))),
             Assert(~tagged | (self._signals["serves"] == (1 << tag.client)[: len(CLIENTS)])),
-            Assert(~turn | ((Mux(tagged, beat, 0) == passed_on) & (passed_on <= kept.burst.length))),
+            Assert(~turn | ((Mux(tagged, tag.length - left, 0) == passed_on) & (passed_on <= kept.burst.length))),
             Assert(turn | (passed_on == 0)),
             Assert(~burst.leaves | (passed_on == kept.burst.length)),
         ]
@@ -147,9 +147,9 @@ PROOFS = (
             ("moves.eq(~tagged | (taken & ends))", "moves.eq(~tagged | ends)"),
             ("tags.r_en.eq(~follows)", "tags.r_en.eq(~follows | moves)"),
             ("with m.Elif(moves):", "with m.Elif(taken):"),
-            ("(free | self.discard)", "1"),
+            ("tagged & free)", "tagged)"),
             ("holds.eq(Mux(taken, serves, 0))", "holds.eq(serves)"),
-            ("beat.eq(0)", "beat.eq(1)"),
+            ("left.eq(following.length)", "left.eq(0)"),
             ("with m.Elif(self.request.ready):", "with m.Else():"),
         ),
     ),
