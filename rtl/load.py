@@ -56,7 +56,7 @@ class Load(wiring.Component):
         )
         wiring.connect(m, splitter.o, wiring.flipped(self.request))
         self._start(m, splitter, jobs)
-        following = Signal(RowJob)  # the job behind the one that is walked
+        following = Signal(RowJob, reset_less=True)  # the job behind the one that is walked
         follows = Signal()
         m.d.comb += [
             walk.i.payload.eq(following),
@@ -82,7 +82,8 @@ class Load(wiring.Component):
             legal.eq(legal_transfer(command)),
             row_units.eq(Mux(command.unpack, (command.width + 3) >> 2, command.width)),
         ]
-        block = Signal(16)
+        blocks_left = Signal(16)
+        last_block = Signal()
         block_unit = Signal(UNIT_BITS)  # of the block's external address
         walking = Signal()
         m.d.comb += [
@@ -93,7 +94,9 @@ class Load(wiring.Component):
         ]
         with m.If(start):
             first = self.base[4:] + command.address[4:]
-            m.d.sync += [walking.eq(1), block.eq(0), block_unit.eq(first)]
+            m.d.sync += [
+                walking.eq(1), blocks_left.eq(command.blocks), last_block.eq(command.blocks == 1), block_unit.eq(first)
+            ]
         m.d.comb += [
             splitter.i.valid.eq(walking),
             splitter.limit.eq(self.limit),
@@ -104,32 +107,36 @@ class Load(wiring.Component):
             run.number.eq(self.number),
         ]
         with m.If(walking & splitter.i.ready):
-            m.d.sync += [block.eq(block + 1), block_unit.eq(block_unit + command.external_block_stride[4:])]
-            with m.If(block + 1 == command.blocks):
-                m.d.comb += self.command_ready.eq(1)
-                m.d.sync += walking.eq(0)
+            m.d.comb += self.command_ready.eq(last_block)
+            m.d.sync += [
+                blocks_left.eq(blocks_left - 1),
+                last_block.eq(blocks_left == 2),
+                block_unit.eq(block_unit + command.external_block_stride[4:]),
+                walking.eq(~last_block),
+            ]
 
     def _write_words(self, m, walk) -> None:
-        """One beat is one word, or with `unpack` the four channels of four pixels."""
+        """One beat is one word, or with `unpack` the four channels of four pixels.
+
+        Behind a word outside the scratchpad beats are taken and nothing is written.
+        """
         pixel = self.beat.payload.word_select(walk.quarter, 32)
         in_range = walk.address < self._words
         m.submodules.words = words = SkidBuffer(Word)
         word = words.i.payload
         take = Signal()
-        can_take = Signal()
         m.d.comb += [
             word.write.address.eq(walk.address),
             word.write.data.eq(Mux(walk.unpack, pixel, self.beat.payload)),
             word.last.eq(walk.last),
-            words.i.valid.eq(take & in_range),
-            can_take.eq(walk.valid & words.i.ready & ~self.overflow),
-            take.eq(can_take & self.beat.valid),
+            words.i.valid.eq(take & in_range & ~self.overflow),
+            take.eq(walk.valid & words.i.ready & self.beat.valid),
             walk.step.eq(take),
-            self.beat.ready.eq(can_take & (~walk.unpack | (walk.quarter == 3) | walk.last_in_row)),
+            self.beat.ready.eq(walk.valid & words.i.ready & walk.last_in_beat),
             self.write.payload.eq(words.o.payload.write),
             self.write.valid.eq(words.o.valid),
             words.o.ready.eq(self.write.ready),
         ]
-        with m.If(take):
+        with m.If(take & ~self.overflow):
             m.d.sync += [self.overflow.eq(~in_range), self.error_number.eq(walk.number)]
         m.d.sync += self.finished.eq(self.write.valid & self.write.ready & words.o.payload.last)

@@ -26,8 +26,6 @@ class SkidBuffer(wiring.Component):
             m.d.sync += [
                 self.o.payload.eq(Mux(self.full, self.kept, self.i.payload)),
                 self.o.valid.eq(self.full | self.i.valid),
-                self.full.eq(0),
             ]
-        with m.Elif(self.i.valid):
-            m.d.sync += self.full.eq(1)
+        m.d.sync += self.full.eq(self.o.valid & ~self.o.ready & (self.full | self.i.valid))
         return m

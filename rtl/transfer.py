@@ -47,14 +47,15 @@ class WordWalk(wiring.Component):
     """Walks the scratchpad words of a job: block, row, column.
 
     Members: `i` stream of RowJob (accepted when idle); `address`, `valid`, `last_in_row`, `last_in_block`, `last`,
-    `quarter` (the word's column mod 4), `number` and `unpack` describe the current word; `step` moves on. All of them
-    come from registers: what follows a word is worked out beside it. Throughput: one word per cycle; one idle cycle
-    between jobs.
+    `quarter` (the word's column mod 4), `last_in_beat` (of 16 external bytes, which are four pixels with `unpack`),
+    `number` and `unpack` describe the current word; `step` moves on. All of them come from registers: what follows a
+    word is worked out beside it. Throughput: one word per cycle; one idle cycle between jobs.
     """
 
     i: In(stream.Signature(RowJob))
     address: Out(ADDRESS_BITS + 1)
     quarter: Out(2)
+    last_in_beat: Out(1)
     number: Out(16)
     unpack: Out(1)
     valid: Out(1)
@@ -68,6 +69,9 @@ class WordWalk(wiring.Component):
         job = Signal(RowJob)
         block_base, following = Signal(16), Signal(16)  # following: offset of the row after this one
         last_row, last_block = Signal(), Signal()
+        width_left = Signal(16)  # words of this row, with the one in hand
+        rows_left = Signal(16)
+        blocks_left = Signal(16)
         m.d.comb += [
             self.i.ready.eq(~self.valid),
             self.number.eq(job.number),
@@ -88,19 +92,21 @@ class WordWalk(wiring.Component):
         with m.If(starts | row_ends):
             ring = Mux(self.valid, job.pitch, new.pitch), Mux(self.valid, job.last_offset, new.last_offset)
             m.d.sync += [self.address.eq(base + offset), self.quarter.eq(0), block_base.eq(base)]
+            one_word = Mux(self.valid, job.width, new.width) == 1
+            m.d.sync += self.last_in_beat.eq(~Mux(self.valid, job.unpack, new.unpack) | one_word)
             m.d.sync += following.eq(following_offset(offset, *ring))
         with m.Elif(self.step):
             m.d.sync += [self.address.eq(self.address + 1), self.quarter.eq(self.quarter + 1)]
+            m.d.sync += self.last_in_beat.eq(~job.unpack | (self.quarter == 2) | (width_left == 2))
         with m.If(starts):
             m.d.sync += [job.eq(new), self.valid.eq(1)]
         with m.Elif(self.step & self.last):
             m.d.sync += self.valid.eq(0)
-        for name, last, goes, ends in (
-            ("width", self.last_in_row, self.step, row_ends),
-            ("rows", last_row, row_ends, row_ends & last_row),
-            ("blocks", last_block, row_ends & last_row, 0),
+        for name, left, last, goes, ends in (
+            ("width", width_left, self.last_in_row, self.step, row_ends),
+            ("rows", rows_left, last_row, row_ends, row_ends & last_row),
+            ("blocks", blocks_left, last_block, row_ends & last_row, 0),
         ):
-            left = Signal(16, name=f"{name}_left")  # with the one in hand
             whole = Mux(self.valid, job[name], new[name])
             with m.If(starts | ends):
                 m.d.sync += [left.eq(whole), last.eq(whole == 1)]

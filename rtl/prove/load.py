@@ -65,8 +65,8 @@ class LoadHarness(StreamHarness):
         written = dut.write.valid & dut.write.ready
         in_range = walk.address < SCRATCHPAD_WORDS
         word = Follow(
-            m, entered=read & in_range, left=written, item=Cat(walk.address[:ADDRESS_BITS], whole, walk.last),
-            chosen=self.chosen[1], room=2, name="word",
+            m, entered=read & in_range & ~dut.overflow, left=written,
+            item=Cat(walk.address[:ADDRESS_BITS], whole, walk.last), chosen=self.chosen[1], room=2, name="word",
         )
         m.d.comb += [
             Assert(word.inside == dut.write.valid + words.full),
@@ -75,10 +75,10 @@ class LoadHarness(StreamHarness):
             Assert(~word.watched | (word.kept == item_in(words, word.ahead))),
             Assert(dut.finished == previous(m, written & words.o.payload.last, "finished")),
             Assert(~taken | read),
+            Assert(~walk.valid | (walk.last_in_beat == (~walk.unpack | (walk.quarter == 3) | walk.last_in_row))),
             Assert(pixel == Mux(walk.valid & walk.unpack, walk.quarter, 0)),
-            Assert(~walk.valid | ~self.beat_valid | read | words.full | dut.overflow),  # never stuck
+            Assert(~walk.valid | ~self.beat_valid | read | words.full),  # never stuck
             Assert(dut.overflow == previous(m, dut.overflow | (read & ~in_range), "overflow")),  # from then on
-            Assert(~dut.overflow | ~read),
         ]
 
     def _commands(self, m, dut, jobs, walk) -> None:
@@ -116,7 +116,8 @@ class LoadHarness(StreamHarness):
         asked, handed, blocks = Signal(16), run.valid & run.ready, fields(Unit.LOAD, self.command).blocks
         m.d.comb += [
             Assert(dut.command_ready == (handed & (asked + 1 == blocks))),
-            Assert(~self._signals["walking"] | ((self._signals["block"] == asked) & (asked < blocks))),
+            Assert(~self._signals["walking"] | ((self._signals["blocks_left"] == blocks - asked) & (asked < blocks))),
+            Assert(~self._signals["walking"] | (self._signals["last_block"] == (self._signals["blocks_left"] == 1))),
             Assert(self._signals["walking"] | (asked == 0)),
         ]
         with m.If(handed):
@@ -128,11 +129,13 @@ PROOFS = (
         name="load", module="rtl.load", harness=lambda space: LoadHarness(space), depth=2,
         claim="every beat is written once, whole or pixel by pixel, in order, held; every command is walked once",
         bugs=(
-            ("walk.valid & words.i.ready & ~self.overflow", "walk.valid & ~self.overflow"),
-            ("walk.valid & words.i.ready & ~self.overflow", "walk.valid & words.i.ready"),
-            ("words.i.valid.eq(take & in_range)", "words.i.valid.eq(take)"),
+            ("take.eq(walk.valid & words.i.ready & self.beat.valid)", "take.eq(walk.valid & self.beat.valid)"),
+            ("take & in_range & ~self.overflow", "take & in_range"),
+            ("take & in_range & ~self.overflow", "take & ~self.overflow"),
+            ("with m.If(take & ~self.overflow):", "with m.If(take):"),
+            ("last_block.eq(blocks_left == 2)", "last_block.eq(blocks_left == 1)"),
             ("words.o.ready.eq(self.write.ready)", "words.o.ready.eq(1)"),
-            ("(walk.quarter == 3) | walk.last_in_row)", "(walk.quarter == 3))"),
+            ("words.i.ready & walk.last_in_beat", "words.i.ready"),
             ("jobs.w_rdy & ~walking", "~walking"),
             ("jobs.w_rdy & ~walking", "jobs.w_rdy"),
             ("jobs.r_en.eq(~follows | walk.i.ready)", "jobs.r_en.eq(1)"),

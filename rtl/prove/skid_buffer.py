@@ -49,8 +49,9 @@ PROOFS = (
             ("with m.If(~self.full):", "with m.If(1):"),
             ("with m.If(~self.o.valid | self.o.ready):", "with m.If(1):"),
             ("Mux(self.full, self.kept, self.i.payload)", "self.i.payload"),
-            ("self.full | self.i.valid", "self.i.valid"),
-            ("with m.Elif(self.i.valid):", "with m.Else():"),
+            ("self.o.valid.eq(self.full | self.i.valid)", "self.o.valid.eq(self.i.valid)"),
+            ("~self.o.ready & (self.full | self.i.valid)", "~self.o.ready"),
+            ("self.o.valid & ~self.o.ready & (", "~self.o.ready & ("),
         ),
     ),
 )
