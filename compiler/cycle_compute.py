@@ -20,7 +20,7 @@ SHOWN = 1  # cycles from that to the counters
 STORE_PLACES = 32  # words between scratchpad and bus
 STORE_BURSTS = 31  # bursts without an answer behind which no word is asked for
 STORE_ASKS = 2  # cycles from a word's way out of the walk until it is read
-STORE_PIPELINE = 6  # cycles from the last word of a burst being read to its first on the bus
+STORE_PIPELINE = 7  # cycles from the last word of a burst being read to its first on the bus
 NEVER = 1 << 62
 WRITE_WAY = 3  # cycles through AXI registers to the memory and back
 

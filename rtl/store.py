@@ -91,7 +91,7 @@ class Store(wiring.Component):
         return address
 
     def _queue(self, width: int, depth: int) -> Queue:
-        return Queue(width=width, depth=depth, memory=self._queue_memory)
+        return Queue(width=width, depth=depth, memory=self._queue_memory, never_full=True)
 
     def _bursts(self, m, walk, address) -> None:
         m.submodules.beats = beats = self._queue(Beat.size, BUFFER_BEATS)
@@ -106,9 +106,10 @@ class Store(wiring.Component):
         self._ask(m, walk, burst, (used < BUFFER_BEATS) & words.i.ready, requests, tags)
         arrives = delayed(m, read, Scratchpad.answer_latency, name="arrives")
         m.d.comb += [beats.w_data.eq(Cat(self.word, arrives.last)), beats.w_en.eq(arrives.valid)]
-        taken = self.write_data.valid & self.write_data.ready
-        m.d.sync += used.eq(used + walk.step - taken)
-        self._send(m, arrives.valid & arrives.last, beats, requests)
+        m.d.sync += used.eq(used + walk.step - (self.write_data.valid & self.write_data.ready))
+        whole = arrives.valid & arrives.last
+        self._request(m, whole, requests)
+        self._send(m, whole, beats)
         self._answers(m, tags)
 
     def _check(self, m, walk, address):
@@ -171,35 +172,49 @@ class Store(wiring.Component):
         ]
         m.d.sync += open_bursts.eq(open_bursts + begun - self.write_response.valid)
 
-    def _send(self, m, burst_complete, beats, requests) -> None:
-        """Requests and beats of the bursts whose last beat is in the buffer."""
+    def _request(self, m, whole, requests) -> None:
+        """Requests of the bursts whose last beat is in the buffer."""
         request = data.View(Burst, requests.r_data)
-        whole_bursts = Signal(range(BUFFER_BEATS + 1))
-        some = Signal()  # at least one whole burst
-        more = Signal()  # at least two
-        taken = self.write_data.valid & self.write_data.ready
-        sent_last = Signal()  # with the beat before, a whole burst
-        m.d.sync += sent_last.eq(taken & self.write_data.payload.last)
-        with m.If(burst_complete & ~sent_last):
-            m.d.sync += [whole_bursts.eq(whole_bursts + 1), some.eq(1), more.eq(some)]
-        with m.Elif(sent_last & ~burst_complete):
-            m.d.sync += [whole_bursts.eq(whole_bursts - 1), some.eq(more), more.eq(more & (whole_bursts != 2))]
-        due = Signal(range(BUFFER_BEATS + 1))  # requests of whole bursts
+        due = Signal(range(BUFFER_BEATS + 1))
         requested = self.write_request.valid & self.write_request.ready
-        m.d.sync += due.eq(due + burst_complete - requested)
+        m.d.sync += due.eq(due + whole - requested)
         m.d.comb += [
             self.write_request.payload.address.eq(request.unit << 4),
             self.write_request.payload.length.eq(request.length),
             self.write_request.valid.eq(due != 0),
             requests.r_en.eq(requested),
-            self.write_data.payload.as_value().eq(beats.r_data),
-            self.write_data.valid.eq(beats.r_rdy & Mux(sent_last, more, some)),
-            beats.r_en.eq(taken),
+        ]
+
+    def _send(self, m, whole, beats) -> None:
+        """Beats of the bursts whose last beat is in the buffer: of one, and one behind it, it is known in registers."""
+        beat = Signal(Beat, reset_less=True)
+        there = Signal()
+        kept = Signal(range(BUFFER_BEATS + 1))  # whole bursts that may not leave yet
+        some = Signal()  # there is one; not told in the cycle behind one that may
+        comes = Signal()  # the burst behind the one that leaves may
+        leaves = Signal()  # the burst may to which the next beat belongs
+        taken = self.write_data.valid & self.write_data.ready
+        ends = taken & beat.last
+        moves, enters = Signal(), Signal()
+        m.d.comb += [
+            beats.r_en.eq(~there | taken),
+            self.write_data.payload.eq(beat),
+            self.write_data.valid.eq(there & leaves),
+            enters.eq(some & ~comes),
+            moves.eq((some | comes) & (~leaves | ends)),
+        ]
+        with m.If(beats.r_en):
+            m.d.sync += [beat.as_value().eq(beats.r_data), there.eq(beats.r_rdy)]
+        m.d.sync += [
+            kept.eq(kept + whole - enters),
+            some.eq(whole | ((kept != 0) & ~enters)),
+            comes.eq((some | comes) & ~moves),
+            leaves.eq(moves | (leaves & ~ends)),
         ]
 
     def _answers(self, m, tags) -> None:
         """A response belongs to the command of the oldest burst that is open."""
-        tag = Signal(Tag)
+        tag = Signal(Tag, reset_less=True)
         tagged = Signal()
         answered = self.write_response.valid
         m.d.comb += tags.r_en.eq(~tagged | answered)

@@ -91,13 +91,15 @@ class StoreHarness(StreamHarness):
             m, entered=under_way[-1], left=left, item=Cat(self.word, last), chosen=self.chosen[0], room=BUFFER_BEATS,
             name="beat",
         )
+        there, first = self._signals["there"], self._signals["beat"].as_value()
+        waiting = Mux(there & (beat.ahead == 0), first, beats.entry(m, beat.ahead - there))
         before = self._skid.o.valid + self._skid.full + asked.valid + (dut.overflow | dut.outside)
         m.d.comb += [
             Assert(beats.w_en == under_way[-1]),
-            Assert(beat.inside == beats.level),
-            Assert(self._signals["used"] == before + sum(under_way) + beats.level),
+            Assert(beat.inside == beats.level + there),
+            Assert(self._signals["used"] == before + sum(under_way) + beats.level + there),
             Assert(self._signals["used"] <= BUFFER_BEATS),
-            Assert(~beat.watched | (beats.entry(m, beat.ahead) == beat.kept)),
+            Assert(~beat.watched | (waiting == beat.kept)),
             Assert(~beat.leaves | (dut.write_data.payload.as_value() == beat.kept)),
         ]
 
@@ -122,8 +124,8 @@ class StoreHarness(StreamHarness):
 
     def _bursts(self, m, dut, requests, tags) -> None:
         """`requested`, `sent`: bursts whose request (whose last beat) has left and that have no response."""
-        names = ("read", "asked", "burst", "tagged", "whole_bursts", "sent_last", "due")
-        read, asked, burst, tagged, whole, sent_last, due = (self._signals[name] for name in names)
+        names = ("read", "asked", "burst", "tagged", "kept", "some", "comes", "leaves", "due")
+        read, asked, burst, tagged, kept, some, comes, leaves, due = (self._signals[name] for name in names)
         skid = self._skid
         offered_ends, kept_ends = skid.o.valid & skid.o.payload.last, skid.full & skid.kept.last
         begun = burst.valid & ~(dut.overflow | dut.outside)
@@ -155,9 +157,9 @@ class StoreHarness(StreamHarness):
             Assert(waiting + begun <= OUTSTANDING),
             Assert(waiting == requests.level + requested),
             Assert(requests.level + begun == due + under_way),
-            Assert(waiting + begun == under_way + whole - sent_last + sent),
-            Assert((whole >= sent_last) & (self._signals["some"] == (whole != 0))),
-            Assert(self._signals["more"] == (whole > 1)),
+            Assert(waiting + begun == under_way + kept + comes + leaves + sent),
+            Assert(~some | (kept != 0)),
+            Assert(~dut.write_data.valid | leaves),
             Assert(~begun | newest_ends),
             Assert(~self.started | ~was_begun | (asked_ends != 0)),
             Assert(~self.started | requests.r_rdy | (requests.level == was_begun)),
@@ -182,10 +184,13 @@ PROOFS = (
             ("(used < BUFFER_BEATS)", "(beats.level < BUFFER_BEATS)"),
             ("open_bursts < OUTSTANDING - 1", "open_bursts < OUTSTANDING"),
             ("requests.r_en.eq(requested)", "requests.r_en.eq(self.write_request.ready)"),
-            ("beats.r_en.eq(taken)", "beats.r_en.eq(self.write_data.ready)"),
-            ("beats.r_rdy & Mux(sent_last, more, some)", "beats.r_rdy"),
-            ("Mux(sent_last, more, some)", "some"),
-            ("due + burst_complete - requested", "due + burst_complete - self.write_request.ready"),
+            ("beats.r_en.eq(~there | taken)", "beats.r_en.eq(~there | self.write_data.ready)"),
+            ("self.write_data.valid.eq(there & leaves)", "self.write_data.valid.eq(there)"),
+            ("leaves.eq(moves | (leaves & ~ends))", "leaves.eq(moves | leaves)"),
+            ("(some | comes) & (~leaves | ends)", "some | comes"),
+            ("whole | ((kept != 0) & ~enters)", "whole | (kept != 0)"),
+            ("enters.eq(some & ~comes)", "enters.eq(some)"),
+            ("due + whole - requested", "due + whole - self.write_request.ready"),
             ("Mux(burst_last, 0, length + 1)", "length + 1"),
             ("(used < BUFFER_BEATS) & words.i.ready", "(used < BUFFER_BEATS)"),
             ("~self.hold & ~wrong", "~self.hold"),
