@@ -118,7 +118,7 @@ class Fetch(wiring.Component):
 
         Of two registers there the first takes what the memory reads; the unit is decoded on its way into the second.
         """
-        following = Signal(BEAT_BITS + 1)
+        following = Signal(BEAT_BITS + 1, reset_less=True)
         follows = Signal()
         beat = Signal(BEAT_BITS)
         unit = Signal(Decoded)

@@ -118,14 +118,16 @@ class Results(wiring.Component):
         places = {"depth": RESULT_PLACES, "memory": config.queue_memory}
         m.submodules.residual_requests = requests = Queue(width=ResidualRead.as_shape().size, **places)
         m.submodules.residual_operands = operands = Queue(width=config.results * 8, **places)
+        request = Signal(ResidualRead, reset_less=True)
         asked = Signal()  # for an operand that is read in the next cycle in which the scratchpad is ready
         m.d.comb += [
             requests.w_data.eq(Cat(self.residual_address, self.residual_sub)),
             requests.w_en.eq(self.takes_room & self.wants_residual),
             requests.r_en.eq(~self.residual.valid | self.residual.ready),
+            self.residual.payload.eq(request),
         ]
         with m.If(requests.r_en):
-            m.d.sync += [self.residual.payload.eq(requests.r_data), self.residual.valid.eq(requests.r_rdy)]
+            m.d.sync += [request.as_value().eq(requests.r_data), self.residual.valid.eq(requests.r_rdy)]
         with m.If(self.residual.ready):
             m.d.sync += asked.eq(self.residual.valid)
         arrives = delayed(m, asked & self.residual.ready, Scratchpad.answer_latency, name="arrives")

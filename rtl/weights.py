@@ -95,7 +95,9 @@ class ParameterMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bias, shift = parameter_rows(m, self._config, self, self.write_unit, BEAT_BITS // 8)
-        m.d.sync += [self.bias.as_value().eq(bias), self.shift.as_value().eq(shift)]
+        held = [Signal.like(value, name=f"held_{i}", reset_less=True) for i, value in enumerate((bias, shift))]
+        m.d.sync += Cat(held).eq(Cat(bias, shift))
+        m.d.comb += [self.bias.as_value().eq(held[0]), self.shift.as_value().eq(held[1])]
         return m
 
 
@@ -199,7 +201,7 @@ class Weights(wiring.Component):
 
         A parameter row takes `parameter_row_bytes / 16` units.
         """
-        following = Signal(job_layout)
+        following = Signal(job_layout, reset_less=True)
         follows = Signal()
         busy = Signal()
         parameters = Signal()
