@@ -16,7 +16,7 @@ SCRIPTS = {
     "ice40": f"{dual.BEFORE}; synth_ice40 -dsp -spram -top {{top}}; {dual.AFTER}",
 }
 FILES = {"ecp5": ecp5.FILES, "ice40": dual.FILES}
-_REGISTERS_INSIDE = Path(registers_inside.__file__).read_text()
+_REGISTERS_INSIDE = [Path(source).read_text() for source in registers_inside.SOURCES]
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,5 @@ def synthesize(verilog: str, top: str, device: Device) -> Netlist:
             netlist = json.loads((folder / NETLIST).read_text())
             (folder / NETLIST).write_text(json.dumps(registers_inside.with_registers_inside(netlist, top)))
 
-    folder = kept(make, verilog, script, *files.values(), _REGISTERS_INSIDE, tool_version("yosys"))
+    folder = kept(make, verilog, script, *files.values(), *_REGISTERS_INSIDE, tool_version("yosys"))
     return Netlist(folder, top, area(json.loads((folder / NETLIST).read_text()), top))

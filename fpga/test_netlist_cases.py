@@ -32,6 +32,8 @@ BUGS = {
     "nibble": {"4: place = 9 * address[4:3] + 4 * address[2];": "4: place = 9 * address[4:3];"},
     "read enable": {"wire chosen_b = CEB & ": "wire chosen_b = "},
     "reset": {"if (RSTB) out_b <= 0;": "if (1'b0) out_b <= 0;"},
+    "register behind a memory": {"given_out_a = registered_a ? held_a : out_a": "given_out_a = out_a"},
+    "enable of a register behind a memory": {"if (OCEB) held_b <= out_b;": "held_b <= out_b;"},
     "sign": {"a = {SIGNEDA & A17,": "a = {A17,"},
     "register before a product": {"made = used_a * used_b": "made = a * used_b"},
     "register behind a product": {"= product[35:0];": "= made[35:0];"},

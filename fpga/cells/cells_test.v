@@ -23,7 +23,11 @@ module wesnpu (
     output signed [35:0] product_ss,
     output reg signed [35:0] product_su,
     output reg [35:0] product_uu,
-    output [111:0] fabric
+    output [111:0] fabric,
+    output [35:0] late_36,
+    output [17:0] late_18,
+    output [17:0] late_a,
+    output [17:0] late_b
 );
     two_ports #(.WIDTH(36), .BITS(9), .ENABLES(4)) m36 (.*, .read(read_36));
     two_ports #(.WIDTH(18), .BITS(10), .ENABLES(2)) m18 (.*, .read(read_18));
@@ -35,12 +39,23 @@ module wesnpu (
     one_port #(.WIDTH(18), .BITS(10), .MODE(1)) first (.*, .read(first_18));
     one_port #(.WIDTH(9), .BITS(11), .MODE(2)) through (.*, .read(through_9));
     true_two both (.*);
+    registered #(.WIDTH(36), .BITS(9)) r36 (.*, .register(write[3]), .read(late_36));
+    registered #(.WIDTH(18), .BITS(10)) r18 (.*, .register(1'b1), .read(late_18));
+    true_two late (.*, .both_a(early_a), .both_b(early_b));
     distributed small_memories (.*, .read(fabric[17:0]));
     carries sums (.a(data[35:16]), .b(data[19:0]), .of(fabric[81:18]));
     wide_functions functions (.of(data[9:0]), .is(fabric[87:82]));
     flip_flops registers (.*, .to(data[23:0]), .q(fabric[111:88]));
+    // Registers behind the outputs of a memory: both go inside (fpga/memory_registers.py).
+    wire [17:0] early_a, early_b;
+    reg [17:0] held_a, held_b;
+    always @(posedge clk) begin
+        held_a <= early_a;
+        if (reset) held_b <= early_b;
+    end
+    assign {late_a, late_b} = {held_a, held_b};
     reg signed [17:0] a, b;
-    // Registers before, before and behind, behind: those inside the multiplier (fpga/registers_inside.py).
+    // Registers before, before and behind, behind: those inside the multiplier (fpga/multiplier_registers.py).
     always @(posedge clk) begin
         {a, b} <= data;
         product_su <= a * $signed({1'b0, b[16:0]});
@@ -66,6 +81,26 @@ module two_ports #(parameter WIDTH = 18, BITS = 10, ENABLES = 1) (
             if (write[i]) memory[address[BITS-1:0]][PART*i +: PART] <= data[PART*i +: PART];
         if (reset) read <= 0;
         else if (enable) read <= memory[other[BITS-1:0]];
+    end
+endmodule
+
+// One port writes, the other reads, never the same word; what it read goes on when `register` says so.
+module registered #(parameter WIDTH = 18, BITS = 10) (
+    input clk, enable, register,
+    input [3:0] write,
+    input [13:0] address, other,
+    input [35:0] data,
+    output reg [WIDTH-1:0] read
+);
+    (* ram_style = "block", no_rw_check *) reg [WIDTH-1:0] memory [0:2**BITS-1];
+    reg [WIDTH-1:0] found;
+    wire meet = write[0] && address[BITS-1:0] == other[BITS-1:0];
+    integer i;
+    initial for (i = 0; i < 2**BITS; i = i + 1) memory[i] = i * 40503;
+    always @(posedge clk) begin
+        if (write[0]) memory[address[BITS-1:0]] <= data[WIDTH-1:0];
+        if (enable && !meet) found <= memory[other[BITS-1:0]];
+        if (register) read <= found;
     end
 endmodule
 

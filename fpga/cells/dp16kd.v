@@ -1,4 +1,5 @@
-// The ECP5's 18 Kbit block RAM as yosys infers it: two ports, 1, 2, 4, 9, 18 or 36 bits each, no output register.
+// The ECP5's 18 Kbit block RAM as yosys infers it: two ports, 1, 2, 4, 9, 18 or 36 bits each; with REGMODE OUTREG, which
+// fpga/memory_registers.py sets, a register behind a port that is not reset, with its enable OCE.
 //
 // Memory is 1024 words of two 9-bit bytes. A port of 18 bits takes its byte enables from the two lowest address bits,
 // one of 36 bits from the four lowest, its upper half through the data pins of port B (write) or A's outputs being the
@@ -104,11 +105,16 @@ module DP16KD (
     parameter [319:0] INITVAL_3F = 0;
 
     initial
-        if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG" || CSDECODE_A != "0b000"
+        if (CSDECODE_A != "0b000"
             || CSDECODE_B != "0b000" || CLKAMUX != "CLKA" || CLKBMUX != "CLKB")
             $fatal(1, "DP16KD: a mode that the model does not have");
-    always @(posedge CLKA)
+    wire registered_a = REGMODE_A == "OUTREG", registered_b = REGMODE_B == "OUTREG";
+    always @(posedge CLKA) begin
+        if (DATA_WIDTH_B == 36 && (registered_a != registered_b || (registered_b && OCEA != OCEB)))
+            $fatal(1, "DP16KD: the halves of an output differ");
+        if (registered_a && RSTA || registered_b && RSTB) $fatal(1, "DP16KD: a register behind a port is reset");
         if (RESETMODE != "SYNC" && (RSTA || RSTB)) $fatal(1, "DP16KD: an asynchronous reset is used");
+    end
 
     function [319:0] initial_row(input integer row);
         case (row)
@@ -252,7 +258,7 @@ module DP16KD (
     wire [35:0] seen_a = old_a ^ (same ? written_b : 36'b0), seen_b = old_b ^ (same ? written_a : 36'b0);
     wire [35:0] through_a = seen_a & ~written_a | data_a & written_a;
     wire [35:0] through_b = seen_b & ~written_b | data_b & written_b;
-    reg [35:0] out_a = 0, out_b = 0;
+    reg [35:0] out_a = 0, out_b = 0, held_a = 0, held_b = 0;
 
     always @(posedge CLKA) begin
         if (written_a[17:0] != 0) memory[{pair_a, 1'b0}] <= old_a[17:0] & ~written_a[17:0] | data_a[17:0] & written_a[17:0];
@@ -265,14 +271,17 @@ module DP16KD (
         if (RSTB) out_b <= 0;
         else if (chosen_b && (written_b == 0 || WRITEMODE_B != "NORMAL"))
             out_b <= (WRITEMODE_B == "WRITETHROUGH" ? through_b : seen_b) >> place(DATA_WIDTH_B, address_b);
+        if (OCEA) held_a <= out_a;
+        if (OCEB) held_b <= out_b;
     end
+    wire [35:0] given_out_a = registered_a ? held_a : out_a, given_out_b = registered_b ? held_b : out_b;
 
     assign {
         DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1,
         DOA0
-    } = DATA_WIDTH_B == 36 ? out_b[17:0] : out_a[17:0];
+    } = DATA_WIDTH_B == 36 ? given_out_b[17:0] : given_out_a[17:0];
     assign {
         DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1,
         DOB0
-    } = DATA_WIDTH_B == 36 ? out_b[35:18] : out_b[17:0];
+    } = DATA_WIDTH_B == 36 ? given_out_b[35:18] : given_out_b[17:0];
 endmodule
