@@ -10,7 +10,9 @@ class Device:
     """One FPGA in one package.
 
     family: "ecp5" or "ice40", which names the tools.  part: what is printed on it, speed grade included.  flags: how
-    nextpnr is told.  frequency: MHz that place and route aims at; it stops trying once that is reached.
+    nextpnr is told.  frequency: MHz that place and route aims at; it stops trying once that is reached.  clock_pin:
+    where the clock comes in, "" for anywhere; from a pin that is no clock input an ECP5 may have no way to its clock
+    network.
     """
 
     name: str
@@ -18,11 +20,12 @@ class Device:
     part: str
     flags: tuple[str, ...]
     frequency: int
+    clock_pin: str = ""
 
 
 def _ecp5(size: int) -> Device:
     flags = (f"--{size}k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
-    return Device(f"{size}f", "ecp5", f"LFE5U-{size}F-6BG381C", flags, 200)
+    return Device(f"{size}f", "ecp5", f"LFE5U-{size}F-6BG381C", flags, 200, clock_pin="G2")
 
 
 DEVICES: dict[str, Device] = {

@@ -7,10 +7,11 @@ from pathlib import Path
 from fpga.blockage import with_blockage
 from fpga.cache import kept
 from fpga.device import Device
+from fpga.harness import CLOCK
 from fpga.netlist import NETLIST, Netlist
 from fpga.tools import run_tool, tool_version
 
-REPORT = "report.json"
+REPORT, PINS = "report.json", "pins.lpf"
 #: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip up
 #: one after the other.
 SPREAD = ("--placer", "static", "--router", "router2")
@@ -43,16 +44,20 @@ def route(
     tool = f"nextpnr-{device.family}"
     flags = [*device.flags, "--seed", str(seed), "--freq", str(frequency or device.frequency), "--timing-allow-fail"]
     design = (netlist.folder / NETLIST).read_text()
+    pins = f'LOCATE COMP "{CLOCK}" SITE "{device.clock_pin}";' if device.clock_pin else ""
+    if pins:
+        flags += ["--lpf", PINS]
     if spread:
         flags += SPREAD
         design = json.dumps(with_blockage(json.loads(design), netlist.top))
 
     def make(folder: Path) -> None:
         (folder / NETLIST).write_text(design)
+        (folder / PINS).write_text(pins)
         run_tool(tool, ["--json", NETLIST, "--report", REPORT, *flags], folder)
         (folder / NETLIST).unlink()
 
-    folder = kept(make, design, *flags, tool_version(tool))
+    folder = kept(make, design, pins, *flags, tool_version(tool))
     return _read(json.loads((folder / REPORT).read_text()), seed)
 
 
