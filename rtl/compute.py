@@ -59,6 +59,8 @@ class Compute(wiring.Component):
         stages = pipeline(config)
         at = delay_line(m, walk.issue, stages.result, name="op")
         self._overflow(m, walk, results, self._addresses(m, at[1], at[ADDRESS]), at[ADDRESS].result.context)
+        accumulates = Signal()
+        m.d.sync += accumulates.eq(at[stages.sum - 1].valid & at[stages.sum - 1].compute)
         m.d.comb += [
             self.group_sub.eq(at[ADDRESS].group_sub),
             *(getattr(operands, name).eq(getattr(self, name)) for name in row_members(config, In)),
@@ -68,7 +70,7 @@ class Compute(wiring.Component):
             self.parameter_row.eq(at[stages.sum - ParameterMemory.read_latency].parameter_row),
             array.x.eq(operands.x),
             array.w.as_value().eq(self.weights),
-            array.accumulate.eq(at[stages.sum].valid & at[stages.sum].compute),
+            array.accumulate.eq(accumulates),
             array.first.eq(at[stages.sum].first),
             array.bias.as_value().eq(self.bias.as_value()),
         ]

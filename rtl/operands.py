@@ -94,7 +94,9 @@ class Operands(wiring.Component):
         ]
         kept = min(GATHER_CHANNELS, config.lanes) * 8
         self._older = [[Signal(kept, name=f"older_{c}_{j}", reset_less=True) for j in range(3)] for c in range(OLDER)]
-        with m.If(self.at_feed.valid & self.at_feed.feed):
+        feeds = Signal()  # as at_feed.valid & at_feed.feed
+        m.d.sync += feeds.eq(self.at_words.valid & self.at_words.feed)
+        with m.If(feeds):
             for c in range(held):
                 for j in range(config.row_ports):
                     if j >= config.window_kernel and c < held - 3:
@@ -177,17 +179,18 @@ class Operands(wiring.Component):
         """The same of four: two tables choose by number, and a register's reset makes 0."""
         ways = [those for *_, those in terms]
         number = Cat(self._gate(m, ways[1] + ways[3]), self._gate(m, ways[2] + ways[3]))
-        some = self._gate(m, sum(ways, []))
+        none = self._gate(m, sum(ways, []), shut=True)
         return lambda lane: Mux(
-            some, Cat(_byte(register, byte, lane) for register, byte, _ in terms).word_select(number, 8), 0
+            none, 0, Cat(_byte(register, byte, lane) for register, byte, _ in terms).word_select(number, 8)
         )
 
-    def _gate(self, m, ways):
-        """Stage OPERANDS: whether this cycle goes one of these ways."""
-        key = tuple(id(way) for way in ways)
+    def _gate(self, m, ways, *, shut: bool = False):
+        """Stage OPERANDS: whether this cycle goes one of these ways; with `shut` whether it goes none."""
+        key = (shut, *(id(way) for way in ways))
         if key not in self._gates:
             gate = Signal(name=f"gate_{len(self._gates)}", reset_less=True)
-            m.d.sync += gate.eq(Cat(way.chosen for way in ways).any())
+            goes = Cat(way.chosen for way in ways).any()
+            m.d.sync += gate.eq(~goes if shut else goes)
             self._gates[key] = (gate, ways)
         return self._gates[key][0]
 
