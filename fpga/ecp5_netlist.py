@@ -1,15 +1,17 @@
-"""Registers beside an ECP5's multipliers and block RAMs move into them, where their wires are short and known."""
+"""What becomes of the netlist that yosys makes for ECP5, before it is placed; what it computes stays the same."""
 
-from fpga import flat_module, memory_registers, multiplier_registers
+from fpga import fan_out, flat_module, memory_registers, multiplier_registers
 
-#: Files that decide what a netlist becomes here.
-SOURCES = (__file__, flat_module.__file__, memory_registers.__file__, multiplier_registers.__file__)
-_STEPS = (multiplier_registers.move_before, multiplier_registers.move_behind, memory_registers.move_behind)
+#: Files that decide it.
+SOURCES = tuple(module.__file__ for module in (fan_out, flat_module, memory_registers, multiplier_registers))
+_STEPS = (
+    multiplier_registers.move_before, multiplier_registers.move_behind, memory_registers.move_behind, fan_out.split,
+)
 
 
-def with_registers_inside(netlist: dict, top: str) -> dict:
-    """The JSON netlist that yosys writes for ECP5 with registers moved into the cells of module `top`."""
+def improved(netlist: dict, top: str) -> dict:
+    """The JSON netlist with registers moved into multipliers and block RAMs, and those with many readers doubled."""
     module = netlist["modules"][top]
-    for move in _STEPS:
-        module = module | {"cells": move(flat_module.FlatModule(module))}
+    for step in _STEPS:
+        module = module | {"cells": step(flat_module.FlatModule(module))}
     return netlist | {"modules": netlist["modules"] | {top: module}}

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga import dual, ecp5, registers_inside
+from fpga import dual, ecp5, ecp5_netlist
 from fpga.area import Area, area
 from fpga.cache import kept
 from fpga.device import Device
@@ -16,7 +16,7 @@ SCRIPTS = {
     "ice40": f"{dual.BEFORE}; synth_ice40 -dsp -spram -top {{top}}; {dual.AFTER}",
 }
 FILES = {"ecp5": ecp5.FILES, "ice40": dual.FILES}
-_REGISTERS_INSIDE = [Path(source).read_text() for source in registers_inside.SOURCES]
+_IMPROVED = [Path(source).read_text() for source in ecp5_netlist.SOURCES]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def synthesize(verilog: str, top: str, device: Device) -> Netlist:
         run_tool("yosys", ["-p", script], folder)
         if device.family == "ecp5":
             netlist = json.loads((folder / NETLIST).read_text())
-            (folder / NETLIST).write_text(json.dumps(registers_inside.with_registers_inside(netlist, top)))
+            (folder / NETLIST).write_text(json.dumps(ecp5_netlist.improved(netlist, top)))
 
-    folder = kept(make, verilog, script, *files.values(), *_REGISTERS_INSIDE, tool_version("yosys"))
+    folder = kept(make, verilog, script, *files.values(), *_IMPROVED, tool_version("yosys"))
     return Netlist(folder, top, area(json.loads((folder / NETLIST).read_text()), top))
