@@ -18,7 +18,6 @@ from fpga.route import Routed, route
 from golden.errors import WesnpuError
 
 PATH_SHOWN = 12  # hops of the critical path
-ENGINE_MHZ = 100  # that an engine is meant to reach on an LFE5U-85F
 
 
 def measure(name: str, config_name: str, target: Device, seeds: int, progress: Progress) -> tuple[Area, list[Routed]]:
@@ -32,9 +31,9 @@ def measure(name: str, config_name: str, target: Device, seeds: int, progress: P
     netlist = synthesize(within, TOP, target)
     progress.update(step, advance=1, description="place and route")
     results = []
-    spread = name == ENGINE and target.name == "85f"
+    spread = name == ENGINE and target.engine_frequency > 0
     for seed in range(1, seeds + 1):
-        results.append(route(netlist, target, seed, ENGINE_MHZ if spread else None, spread=spread))
+        results.append(route(netlist, target, seed, target.engine_frequency if spread else None, spread=spread))
         progress.advance(step)
     return found, results
 
@@ -55,7 +54,7 @@ def path_text(result: Routed) -> str:
 
 def main(
     config: Annotated[str, typer.Option(help="preset, or large-85f")] = "medium",
-    target: Annotated[str, typer.Option("--device", help="25f, 45f, 85f or up5k")] = "85f",
+    target: Annotated[str, typer.Option("--device", help="25f, 45f, 85f, 85f-8 (speed grade 8) or up5k")] = "85f",
     block: Annotated[str, typer.Option(help="engine, or one of its blocks")] = ENGINE,
     seeds: Annotated[int, typer.Option(min=0, max=99, help="runs of place and route; 0: area only")] = 5,
 ) -> None:

@@ -1,16 +1,14 @@
 """What becomes of the netlist that yosys makes for ECP5, before it is placed; what it computes stays the same."""
 
-from fpga import fan_out, flat_module, memory_registers, multiplier_registers
+from fpga import flat_module, memory_registers, multiplier_registers
 
 #: Files that decide it.
-SOURCES = tuple(module.__file__ for module in (fan_out, flat_module, memory_registers, multiplier_registers))
-_STEPS = (
-    multiplier_registers.move_before, multiplier_registers.move_behind, memory_registers.move_behind, fan_out.split,
-)
+SOURCES = tuple(module.__file__ for module in (flat_module, memory_registers, multiplier_registers))
+_STEPS = (multiplier_registers.move_before, multiplier_registers.move_behind, memory_registers.move_behind)
 
 
 def improved(netlist: dict, top: str) -> dict:
-    """The JSON netlist with registers moved into multipliers and block RAMs, and those with many readers doubled."""
+    """The JSON netlist with registers moved into multipliers and block RAMs."""
     module = netlist["modules"][top]
     for step in _STEPS:
         module = module | {"cells": step(flat_module.FlatModule(module))}

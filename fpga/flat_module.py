@@ -33,11 +33,6 @@ class FlatModule:
         """Names of the cells of a type."""
         return [name for name, cell in self.cells.items() if cell["type"] == kind]
 
-    def free_bit(self) -> int:
-        """A bit above which none is used."""
-        ports = [bits for cell in self.cells.values() for bits in cell["connections"].values()]
-        return 1 + max(bit for bits in (*ports, list(self.readers)) for bit in bits if isinstance(bit, int))
-
     def clock(self, register: str) -> int:
         """The clock of a register."""
         return self.cells[register]["connections"]["CLK"][0]

@@ -12,9 +12,9 @@ from fpga.netlist import NETLIST, Netlist
 from fpga.tools import run_tool, tool_version
 
 REPORT, PINS = "report.json", "pins.lpf"
-#: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip up
-#: one after the other.
-SPREAD = ("--placer", "static", "--router", "router2")
+#: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip
+#: up one after the other, and does not end before every way is as short as the frequency asked for needs it.
+SPREAD = ("--placer", "static", "--router", "router2", "--tmg-ripup")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def route(
     spread: as a large design on an 85F needs it, whose wires lie too close otherwise: by SPREAD, and with every third
     row of slices free (fpga/blockage.py).
 
-    A miss of the aim is a measured result, no error. WesnpuError when the design does not fit or nextpnr fails.
+    A miss of the aim is a measured result, no error; with `spread` the router goes on until there is none. WesnpuError
+    when the design does not fit or nextpnr fails.
     """
     tool = f"nextpnr-{device.family}"
     flags = [*device.flags, "--seed", str(seed), "--freq", str(frequency or device.frequency), "--timing-allow-fail"]

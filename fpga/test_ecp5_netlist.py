@@ -1,7 +1,4 @@
-"""Which registers move into an ECP5's cells, which are doubled.
-
-What the netlist computes is compared by test_netlist_cases.py.
-"""
+"""Which registers move into an ECP5's cells. What the netlist computes is compared by test_netlist_cases.py."""
 
 import json
 from pathlib import Path
@@ -9,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from fpga.device import device
-from fpga.fan_out import MOST_COPIES, MOST_READERS
 from fpga.flat_module import REGISTER
 from fpga.memory_registers import MEMORY
 from fpga.multiplier_registers import CLOCKED, MULTIPLIER
@@ -33,7 +29,7 @@ DESIGNS = {
     ),
     "operand that other logic reads": (
         "reg signed [7:0] e; always @(posedge clk) e <= a; assign y = e * b; assign z = (e * c) ^ e;",
-        [set(), set()], 9,  # the sign has many readers, and a copy
+        [set(), set()], 8,
     ),
     "product that other logic reads": (
         "wire signed [15:0] p = a * b; reg signed [15:0] e; always @(posedge clk) e <= p; assign y = e ^ p; "
@@ -111,22 +107,3 @@ def test_registers_of_memories(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     (found,) = [cell["parameters"] for cell in cells if cell["type"] == MEMORY]
     assert ("OUTREG" in {found.get("REGMODE_A"), found.get("REGMODE_B")}) == inside
     assert sum(cell["type"] == REGISTER for cell in cells) == outside
-
-
-def copies_of(readers: int) -> list[int]:
-    """Readers of each register that drives the enable of `readers` others."""
-    ports = f"input clk, go, input [{readers - 1}:0] data, output reg [{readers - 1}:0] y"
-    statement = "reg e; always @(posedge clk) begin e <= go; if (e) y <= data; end"
-    registers = [cell["connections"] for cell in cells_of(f"module many({ports}); {statement} endmodule", "many")
-                 if cell["type"] == REGISTER]
-    enables, drivers = [ports["CE"][0] for ports in registers if "CE" in ports], [ports["Q"][0] for ports in registers]
-    assert set(enables) <= set(drivers)
-    return sorted(enables.count(bit) for bit in set(enables))
-
-
-def test_registers_with_many_readers_are_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert copies_of(MOST_READERS) == [MOST_READERS]
-    assert copies_of(2 * MOST_READERS + 1) == [1, MOST_READERS, MOST_READERS]
-    most = copies_of(MOST_READERS * MOST_COPIES + 1)
-    assert len(most) <= MOST_COPIES and sum(most) == MOST_READERS * MOST_COPIES + 1
