@@ -12,9 +12,11 @@ from fpga.netlist import NETLIST, Netlist
 from fpga.tools import run_tool, tool_version
 
 REPORT, PINS = "report.json", "pins.lpf"
-#: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip
-#: up one after the other, and does not end before every way is as short as the frequency asked for needs it.
-SPREAD = ("--placer", "static", "--router", "router2", "--tmg-ripup")
+#: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip up
+#: one after the other.
+SPREAD = ("--placer", "static", "--router", "router2")
+#: router2 goes on until every way is as short as the frequency asked for needs it.
+UNTIL_MET = "--tmg-ripup"
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ def route(
     """Place and route `netlist` on `device`, aiming at `frequency` MHz (the device's own unless given).
 
     spread: as a large design on an 85F needs it, whose wires lie too close otherwise: by SPREAD, and with every third
-    row of slices free (fpga/blockage.py).
+    row of slices free (fpga/blockage.py); then UNTIL_MET.
 
-    A miss of the aim is a measured result, no error; with `spread` the router goes on until there is none. WesnpuError
-    when the design does not fit or nextpnr fails.
+    A miss of the aim is a measured result, no error, without `spread`. WesnpuError when the design does not fit or
+    nextpnr fails.
     """
     tool = f"nextpnr-{device.family}"
     flags = [*device.flags, "--seed", str(seed), "--freq", str(frequency or device.frequency), "--timing-allow-fail"]
@@ -49,7 +51,7 @@ def route(
     if pins:
         flags += ["--lpf", PINS]
     if spread:
-        flags += SPREAD
+        flags += (*SPREAD, UNTIL_MET)
         design = json.dumps(with_blockage(json.loads(design), netlist.top))
 
     def make(folder: Path) -> None:
