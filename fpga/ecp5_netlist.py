@@ -3,7 +3,7 @@
 from fpga import flat_module, memory_registers, multiplier_registers
 
 #: Files that decide it.
-SOURCES = tuple(module.__file__ for module in (flat_module, memory_registers, multiplier_registers))
+SOURCES = (__file__, *(module.__file__ for module in (flat_module, memory_registers, multiplier_registers)))
 _STEPS = (multiplier_registers.move_before, multiplier_registers.move_behind, memory_registers.move_behind)
 
 

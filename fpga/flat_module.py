@@ -28,10 +28,15 @@ class FlatModule:
             for name, cell in self.cells.items()
             if cell["type"] == REGISTER and _is_simple(cell)
         }
+        self._by_input = {self.cells[name]["connections"]["DI"][0]: name for name in self.registers.values()}
 
     def named(self, kind: str) -> list[str]:
         """Names of the cells of a type."""
         return [name for name, cell in self.cells.items() if cell["type"] == kind]
+
+    def register_behind(self, bit: int) -> str | None:
+        """The one of `registers` that reads a bit, if nothing else does."""
+        return self._by_input.get(bit) if len(self.readers[bit]) == 1 else None
 
     def clock(self, register: str) -> int:
         """The clock of a register."""

@@ -37,12 +37,9 @@ def _registers(module: FlatModule, memory: str, sides: str) -> dict[str, str]:
         port: bits[0] for port, bits in ports.items()
         if port[:2] == "DO" and port[2] in sides and module.readers[bits[0]]
     }
-    registers = {}
-    for port, bit in outputs.items():
-        (reader, at), *others = module.readers[bit]
-        if others or at != "DI" or module.cells[reader]["connections"]["Q"][0] not in module.registers:
-            return {}
-        registers[port] = reader
+    registers = {port: register for port, bit in outputs.items() if (register := module.register_behind(bit))}
+    if len(registers) < len(outputs):
+        return {}
     clocks = {module.clock(register) for register in registers.values()} | {ports[f"CLK{side}"][0] for side in sides}
     enables = {module.enable(register) for register in registers.values()}
     never_reset = all(ports.get(f"RST{side}", ["0"]) == ["0"] for side in sides)

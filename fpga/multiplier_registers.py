@@ -31,20 +31,15 @@ def move_before(module: FlatModule) -> dict[str, dict]:
 def move_behind(module: FlatModule) -> dict[str, dict]:
     """The cells with the registers of products inside: those of all bits that are read, which nothing else reads."""
     cells = dict(module.cells)
-    by_data = {
-        module.cells[name]["connections"]["DI"][0]: (bit, name)
-        for bit, name in module.registers.items()
-        if module.enable(name) == "1"
-    }
     for name in module.named(MULTIPLIER):
         read = {port: bit for port, bit in _bits(module, name, "P") if module.readers[bit]}
-        if not read or any(len(module.readers[bit]) > 1 or bit not in by_data for bit in read.values()):
-            continue
-        clocks = {module.clock(by_data[bit][1]) for bit in read.values()}
-        if len(clocks) == 1:
-            changed = {port: [by_data[bit][0]] for port, bit in read.items()}
-            for bit in read.values():
-                del cells[by_data[bit][1]]
+        registers = {port: register for port, bit in read.items() if (register := module.register_behind(bit))}
+        clocks = {module.clock(register) for register in registers.values()}
+        always = all(module.enable(register) == "1" for register in registers.values())
+        if len(registers) == len(read) and always and len(clocks) == 1:
+            changed = {port: module.cells[register]["connections"]["Q"] for port, register in registers.items()}
+            for register in registers.values():
+                del cells[register]
             cells[name] = _clocked(cells[name], "P", changed, clocks.pop())
     return cells
 

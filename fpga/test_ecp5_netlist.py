@@ -107,3 +107,16 @@ def test_registers_of_memories(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     (found,) = [cell["parameters"] for cell in cells if cell["type"] == MEMORY]
     assert ("OUTREG" in {found.get("REGMODE_A"), found.get("REGMODE_B")}) == inside
     assert sum(cell["type"] == REGISTER for cell in cells) == outside
+
+
+def test_a_memory_in_tables_is_no_register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have a port DI."""
+    monkeypatch.chdir(tmp_path)
+    large = '(* ram_style = "block", no_rw_check *) reg [3:0] large [0:4095]; reg [3:0] word;'
+    small = '(* ram_style = "distributed" *) reg [3:0] small [0:15]; assign y = small[from[3:0]];'
+    goes = "word <= large[from]; small[to[3:0]] <= word;"
+    access = f"always @(posedge clk) begin if (write) large[to] <= data; {goes} end"
+    ports = "input clk, write, input [11:0] to, from, input [3:0] data, output [3:0] y"
+    cells = cells_of(f"module both({ports}); {large} {small} {access} endmodule", "both")
+    assert {"DP16KD", "TRELLIS_DPR16X4"} <= {cell["type"] for cell in cells}
+    assert "OUTREG" not in {cell["parameters"].get("REGMODE_B") for cell in cells}
