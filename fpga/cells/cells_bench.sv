@@ -10,15 +10,15 @@ module cells_bench (
     logic [3:0] write;
     logic [13:0] address, other;
     logic [35:0] data;
-    logic [352:0] source, netlist;
+    logic [392:0] source, netlist;
     int cycle = 0;
     initial {compared, ones, differences} = 0;
 
     `define OUTPUTS(all) \
         .read_36(all[35:0]), .read_18(all[53:36]), .read_9(all[62:54]), .read_4(all[66:63]), .read_2(all[68:67]), \
         .read_1(all[69]), .keep_18(all[87:70]), .first_18(all[105:88]), .through_9(all[114:106]), \
-        .both_a(all[132:115]), .both_b(all[150:133]), .fabric(all[262:151]), .late_36(all[298:263]), .late_18(all[316:299]), \
-        .late_a(all[334:317]), .late_b(all[352:335])
+        .both_a(all[132:115]), .both_b(all[150:133]), .fabric(all[302:151]), .late_36(all[338:303]), .late_18(all[356:339]), \
+        .late_a(all[374:357]), .late_b(all[392:375])
     logic [35:0] ss, su, uu, netlist_ss, netlist_su, netlist_uu;
     wesnpu_source expected (.*, `OUTPUTS(source), .product_ss(ss), .product_su(su), .product_uu(uu));
     wesnpu actual (.*, `OUTPUTS(netlist), .product_ss(netlist_ss), .product_su(netlist_su), .product_uu(netlist_uu));

@@ -23,7 +23,7 @@ module wesnpu (
     output signed [35:0] product_ss,
     output reg signed [35:0] product_su,
     output reg [35:0] product_uu,
-    output [111:0] fabric,
+    output [151:0] fabric,
     output [35:0] late_36,
     output [17:0] late_18,
     output [17:0] late_a,
@@ -43,9 +43,9 @@ module wesnpu (
     registered #(.WIDTH(18), .BITS(10)) r18 (.*, .register(1'b1), .read(late_18));
     true_two late (.*, .both_a(early_a), .both_b(early_b));
     distributed small_memories (.*, .read(fabric[17:0]));
-    carries sums (.a(data[35:16]), .b(data[19:0]), .of(fabric[81:18]));
-    wide_functions functions (.of(data[9:0]), .is(fabric[87:82]));
-    flip_flops registers (.*, .to(data[23:0]), .q(fabric[111:88]));
+    carries sums (.a(data[35:16]), .b(data[19:0]), .of(fabric[121:18]));
+    wide_functions functions (.of(data[9:0]), .is(fabric[127:122]));
+    flip_flops registers (.*, .to(data[23:0]), .q(fabric[151:128]));
     // Registers behind the outputs of a memory: both go inside (fpga/memory_registers.py).
     wire [17:0] early_a, early_b;
     reg [17:0] held_a, held_b;
@@ -56,8 +56,9 @@ module wesnpu (
     assign {late_a, late_b} = {held_a, held_b};
     reg signed [17:0] a, b;
     // Registers before, before and behind, behind: those inside the multiplier (fpga/multiplier_registers.py).
+    // They are no registers of `data`, which memories have too.
     always @(posedge clk) begin
-        {a, b} <= data;
+        {a, b} <= data ^ {36{other[3]}};
         product_su <= a * $signed({1'b0, b[16:0]});
         product_uu <= data[35:18] * data[17:0];
     end
@@ -163,9 +164,10 @@ module distributed (
     assign read = {long_memory[other[4:0]], short_memory[other[3:0]]};
 endmodule
 
-// What carry cells are made for.
-module carries (input [19:0] a, b, output [63:0] of);
-    assign of = {a + b, a - b + a[3], $signed(a) < $signed(b), a <= b, a == b, b > 20'd77777, a * 3'd5};
+// What carry cells are made for; gates and choices in front of a sum go into them (fpga/adder_gates.py).
+module carries (input [19:0] a, b, output [103:0] of);
+    assign of = {a + b, a - b + a[3], $signed(a) < $signed(b), a <= b, a == b, b > 20'd77777, a * 3'd5,
+        (a & {20{b[3]}}) + (b & {20{a[5]}}), {b[9:0], a[9:0]} + (b[19] ? a : b)};
 endmodule
 
 // Functions of 5, 6, 7, 8 and 10 bits that no smaller one is part of: multiplexers behind look-up tables.
