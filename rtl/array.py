@@ -52,8 +52,10 @@ class MacArray(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        self._hold_operands(m)
-        dots = self._packed_dots if self._config.multiplier == "packed18" else self._plain_dots
+        packed = self._config.multiplier == "packed18"
+        if not packed:
+            self._hold_operands(m)
+        dots = self._packed_dots if packed else self._plain_dots
         for lane in range(self._config.lanes):
             for pixel, dot in enumerate(dots(m, lane)):
                 acc = Signal(signed(ACC_BITS), name=f"acc_{pixel}_{lane}", reset_less=True)
@@ -106,16 +108,17 @@ class MacArray(wiring.Component):
     def _packed_dots(self, m, lane: int) -> list:
         """The dot products of a lane, one multiplier for the products of two pixels (rtl.packed)."""
         config, dots = self._config, []
-        weights = [self._w[lane][t].as_signed() for t in range(config.taps)]
-        weight_sum = delayed(m, added_in_pairs(m, weights, name=f"weights_{lane}"), 1, name=f"weight_sum_{lane}")
+        weights = [self.w[lane][t].as_signed() for t in range(config.taps)]
+        weight_sum = added_in_pairs(m, weights, name=f"weights_{lane}")
+        weight_sum = delayed(m, weight_sum, PackedProducts.latency, name=f"weight_sum_{lane}")
         for pixel in range(0, config.pixels, 2):
             name = f"{pixel}_{lane}"
             parts = [PackedProducts() for _ in range(config.taps)]
             for t, part in enumerate(parts):
                 m.submodules[f"products_{name}_{t}"] = part
                 m.d.comb += [
-                    part.x0.eq(self._x[pixel][lane][t]),
-                    part.x1.eq(self._x[pixel + 1][lane][t]),
+                    part.x0.eq(self.x[pixel][lane][t]),
+                    part.x1.eq(self.x[pixel + 1][lane][t]),
                     part.w.eq(weights[t]),
                 ]
             carry, above, below = (

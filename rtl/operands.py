@@ -17,6 +17,7 @@ from rtl.scratchpad import row_members
 
 GATHER_CHANNELS = 4
 LANE = -1  # instead of a byte's number: that of the lane
+CHOSEN = (4, 7, 8)  # bytes to choose from by number, where gates would take more look-up tables
 OLDER = 2  # columns of the gathered channels that have left the window and are still needed
 
 
@@ -165,7 +166,7 @@ class Operands(wiring.Component):
                 if place is not None:
                     found.setdefault((id(place[0]), place[1]), (place[0], []))[1].append(way)
             terms = [(register, byte, those) for (_, byte), (register, those) in found.items()]
-            taps.append(self._one_of_four(m, terms) if len(terms) == 4 else self._or_of(m, terms))
+            taps.append(self._one_of(m, terms) if len(terms) in CHOSEN else self._or_of(m, terms))
         return taps
 
     def _or_of(self, m, terms) -> Callable[[int], Value]:
@@ -175,14 +176,18 @@ class Operands(wiring.Component):
             or_, (_byte(register, byte, lane) & gate.replicate(8) for register, byte, gate in gated), Const(0, 8)
         )
 
-    def _one_of_four(self, m, terms) -> Callable[[int], Value]:
-        """The same of four: two tables choose by number, and a register's reset makes 0."""
+    def _one_of(self, m, terms) -> Callable[[int], Value]:
+        """The same by number: two look-up tables for four, four for eight, and a register's reset makes 0."""
         ways = [those for *_, those in terms]
-        number = Cat(self._gate(m, ways[1] + ways[3]), self._gate(m, ways[2] + ways[3]))
-        none = self._gate(m, sum(ways, []), shut=True)
-        return lambda lane: Mux(
-            none, 0, Cat(_byte(register, byte, lane) for register, byte, _ in terms).word_select(number, 8)
+        bits = (len(ways) - 1).bit_length()
+        number = Cat(
+            self._gate(m, [way for n, those in enumerate(ways) if n >> i & 1 for way in those]) for i in range(bits)
         )
+        none = self._gate(m, sum(ways, []), shut=True)
+        places = [(register, byte) for register, byte, _ in terms]
+        if len(places) == 7:  # with an eighth that is never chosen it is a choice of eight
+            places.append(next((one, LANE) for one in sum(self._window, []) if all(one is not r for r, _ in places)))
+        return lambda lane: Mux(none, 0, Cat(_byte(*place, lane) for place in places).word_select(number, 8))
 
     def _gate(self, m, ways, *, shut: bool = False):
         """Stage OPERANDS: whether this cycle goes one of these ways; with `shut` whether it goes none."""

@@ -18,10 +18,11 @@ class PackedProducts(wiring.Component):
     decide it: those of above - x1 w, and the six low bits of x1 w take no multiplier. The packed operand lies in
     -131072..130303, which 18 bits hold. The parts are given so that sums of many products are taken apart once.
 
-    Latency: 1 cycle. Members: `x0`, `x1`, `w`: INT8; `carry`, `above`, `below`.
+    Latency: 2 cycles; operands and product are in registers that can be those inside a multiplier of the device.
+    Members: `x0`, `x1`, `w`: INT8; `carry`, `above`, `below`.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self):
         super().__init__(
@@ -37,9 +38,13 @@ class PackedProducts(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        packed = Cat(self.x0[:7], ~self.x0[7], Const(0, PLACE - 8), self.x1).as_signed()
+        packed, w = Signal(signed(18), reset_less=True), Signal(signed(8), reset_less=True)
         product = Signal(signed(26), reset_less=True)
-        m.d.sync += product.eq(packed * self.w)
+        m.d.sync += [
+            packed.eq(Cat(self.x0[:7], ~self.x0[7], Const(0, PLACE - 8), self.x1)),
+            w.eq(self.w),
+            product.eq(packed * w),
+        ]
         m.d.comb += [
             self.above.eq(product >> PLACE),
             self.below.eq(product[:PLACE]),
@@ -50,17 +55,27 @@ class PackedProducts(wiring.Component):
     def _low_bits(self, m):
         """x1 w mod 64 beside `product`, from two bits of x1 at a time: synthesis would give `*` a multiplier.
 
-        Every sum is cut to the bits that count, which also keeps synthesis from making one large adder of all.
+        Two addends a sum, cut to the bits that count, and of the top digit gates: synthesis would make compressors
+        and one large adder of more.
         """
-        digits = []
-        for i in range(0, LOW_BITS, 2):
-            digit = Signal(LOW_BITS - i, name=f"digit_{i}", reset_less=True)
-            once, twice = (Mux(self.x1[i + j], self.w[: LOW_BITS - i - j], 0) for j in range(2))
-            m.d.sync += digit.eq(once + (twice << 1))
-            digits.append(digit)
-        low = digits[-1]
-        for i, digit in reversed(list(enumerate(digits[:-1]))):
-            total = Signal.like(digit, name=f"low_{i}", reset_less=True)
-            m.d.comb += total.eq(digit + (low << 2))
-            low = total
+        first, second, top = self._digits(m)
+        low = Signal(LOW_BITS, name="low", reset_less=True)
+        total = Signal(4)
+        m.d.comb += total.eq(first[2:] + second)
+        carried = total[3] ^ top[1] ^ (total[2] & top[0])
+        m.d.sync += low.eq(Cat(first[:2], total[:2], total[2] ^ top[0], carried))
         return low
+
+    def _digits(self, m) -> list:
+        """w times the two bits of x1 at places 0, 2 and 4, in units of their place, up to 2^6."""
+        digits = []
+        for place in range(0, LOW_BITS, 2):
+            bits = LOW_BITS - place
+            digit = Signal(bits, name=f"digit_{place}", reset_less=True)
+            once, twice = (Mux(self.x1[place + i], self.w[: bits - i], 0) << i for i in range(2))
+            if bits == 2:
+                m.d.sync += digit.eq(once ^ twice)  # 2 w has no bit 0: nothing is carried
+            else:
+                m.d.sync += digit.eq(once + twice)
+            digits.append(digit)
+        return digits

@@ -26,7 +26,7 @@ int main(int count, char **arguments) {
     long wrong = 0, seen = 0;
     for (int x0 = -128; x0 < most - 128; x0++) for (int x1 = -128; x1 < 128; x1++) for (int w = -128; w < 128; w++) {
         top.x0 = x0 & 255; top.x1 = x1 & 255; top.w = w & 255;
-        top.clk = 0; top.eval(); top.clk = 1; top.eval();
+        for (int cycle = 0; cycle < 2; cycle++) { top.clk = 0; top.eval(); top.clk = 1; top.eval(); }
         int carry = extended(top.carry, 6), above = extended(top.above, 16), below = top.below;
         wrong += carry * 1024 + below - 128 * w != x0 * w || above - carry != x1 * w;
         seen++;
