@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from compiler.config import PRESETS, EngineConfig, preset
 
-#: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the weight rows
-#: and queues in look-up tables, so that its 208 block RAMs hold the memories.
+#: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the scratchpad
+#: and half the weight rows, so that its 208 block RAMs hold memories and queues.
 LARGE_85F = replace(
-    PRESETS["large"], name="large-85f", multiplier="packed18", requant_lanes=8, weight_rows=1024,
-    queue_memory="distributed",
+    PRESETS["large"], name="large-85f", multiplier="packed18", requant_lanes=8, scratchpad_words=8192, weight_rows=1024
 )
 #: 8 MAC on 4 of the 8 multipliers of an iCE40 UP5K; the requantizer takes two. Sizes up to 511 and 256 KB of memory, no
 #: time-out, so that it fits with the link.

@@ -1,6 +1,6 @@
 """COMPUTE: walk, operand unit, array and results, wired as one pipeline."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,7 +11,7 @@ from rtl import command as cmd
 from rtl.array import MacArray
 from rtl.bank import SUB_BITS
 from rtl.compute_ports import back_members, trace_members
-from rtl.delay import delay_line
+from rtl.delay import delay_line, delayed
 from rtl.microop import CONTEXTS, RIGHT, further_pixels
 from rtl.operands import Operands
 from rtl.planned_walk import PlannedWalk
@@ -74,6 +74,8 @@ class Compute(wiring.Component):
             array.first.eq(at[stages.sum].first),
             array.bias.as_value().eq(self.bias.as_value()),
         ]
+        if config.pixels > 1:
+            m.d.comb += [operands.first.eq(self._first_parities(m)), operands.before_words.eq(at[WORDS - 1])]
         shift = Signal.like(self.shift, name="shift_at_result", reset_less=True)
         push = Signal()
         m.d.sync += [shift.eq(self.shift), push.eq(at[stages.sum].valid & at[stages.sum].last)]
@@ -133,6 +135,12 @@ class Compute(wiring.Component):
                 with m.If(counts & ((register + i)[:ADDRESS_BITS] >= config.scratchpad_words)):
                     m.d.comb += wrong.eq(1)
         return wrong
+
+    def _first_parities(self, m):
+        """The parity of each row's first word, a cycle before stage WORDS."""
+        parity_bits = (self._config.pixels - 1).bit_length()
+        parities = Cat(address[:parity_bits] for address in self.row_address)
+        return delayed(m, parities, WORDS - 1 - ADDRESS, name="first_parities", reset_less=True)
 
     def _residual_overflow(self, m, walk):
         """(a residual operand that was wanted lies outside the memory, its context), a cycle after it was issued."""

@@ -12,8 +12,9 @@ from amaranth.lib.wiring import In, Out
 from compiler.config import SEQUENTIAL_TAPS, WORD_BYTES, EngineConfig
 from compiler.encoding import Mode
 from rtl.bank import lane_bytes
+from rtl.delay import delayed
 from rtl.microop import RIGHT, micro_op
-from rtl.scratchpad import row_members
+from rtl.scratchpad import in_order_of_address, row_members
 
 GATHER_CHANNELS = 4
 LANE = -1  # instead of a byte's number: that of the lane
@@ -35,9 +36,10 @@ class Way(NamedTuple):
 class Operands(wiring.Component):
     """From scratchpad words to array operands in three cycles, without flow control.
 
-    Members: `word[i]`, `part[j][i]`: row 0's words, and the lanes' bytes of the rows behind it (rtl/scratchpad.py);
-    `at_words`, `at_feed`: the micro-operation at those stages; `x[pixel][lane][tap]`: operands, registered (stage
-    MULTIPLY).
+    Members: `word[p]`, `part[j][p]`: by parity, row 0's words, and the lanes' bytes of the rows behind it
+    (rtl/scratchpad.py); `at_words`, `at_feed`: the micro-operation at those stages; with more than one pixel
+    `before_words`: a cycle before stage WORDS, and `first[j]`: then, the parity of row j's first word;
+    `x[pixel][lane][tap]`: operands, registered (stage MULTIPLY).
     """
 
     latency = 3
@@ -45,9 +47,16 @@ class Operands(wiring.Component):
     def __init__(self, config: EngineConfig):
         self._config = config
         lane_taps = data.ArrayLayout(data.ArrayLayout(8, config.taps), config.lanes)
+        parities = {}
+        if config.pixels > 1:
+            parities = {
+                "first": In(data.ArrayLayout((config.pixels - 1).bit_length(), config.row_ports)),
+                "before_words": In(micro_op(config)),
+            }
         super().__init__(
             {
                 **row_members(config, In),
+                **parities,
                 "at_words": In(micro_op(config)),
                 "at_feed": In(micro_op(config)),
                 "x": Out(data.ArrayLayout(lane_taps, config.pixels)),
@@ -66,20 +75,42 @@ class Operands(wiring.Component):
 
     def _masked(self, m):
         """Stage FEED: row 0's words, and [pixel][row] the lanes' bytes of every row; zero point outside the image."""
-        config, op = self._config, self.at_words
+        config = self._config
         words, columns = [], []
         for i in range(config.pixels):
             column = []
             for j in range(config.row_ports):
-                valid = op.right_valid if config.double_feeds and j >= RIGHT else op.column_valid
-                inside = op.row_valid[j] & valid[i]
-                given = self.part[j - 1][i] if j else self.word[i]
-                register = Signal(len(given), name=f"column_{i}_{j}", reset_less=True)
-                m.d.sync += register.eq(Mux(inside, given, Cat(*[op.zero_point] * (len(given) // 8))))
+                given = [self.part[j - 1][p] if j else self.word[p] for p in range(config.pixels)]
+                register = Signal(len(given[0]), name=f"column_{i}_{j}", reset_less=True)
+                m.d.sync += register.eq(self._one_or_zero_point(m, given, i, j))
                 column.append(register)
             words.append(column[0])
             columns.append([lane_bytes(column[0], self.at_feed.group_sub, config.lanes), *column[1:]])
         return words, columns
+
+    def _one_or_zero_point(self, m, given, i: int, j: int):
+        """Stage WORDS: of row j's words, given by parity, that of pixel i; bytes of zero point outside the image."""
+        pixels, count = self._config.pixels, len(given[0]) // 8
+        if pixels == 1:
+            return Mux(self._inside(self.at_words, i, j), given[0], Cat(*[self.at_words.zero_point] * count))
+        outside = Signal(name=f"outside_{i}_{j}", reset_less=True)
+        inside = self._inside(self.before_words, i, j)
+        m.d.sync += outside.eq(~inside)
+        if pixels > 2:
+            first = delayed(m, self.first[j], 1, name=f"first_{i}_{j}", reset_less=True)
+            one = in_order_of_address(given, first)[i]
+            return Mux(outside, Cat(*[self.at_words.zero_point] * count), one)
+        # Of two words, all 0 and all 1, bit by bit of a byte: a choice of four by two bits is one look-up table.
+        second = Signal(8, name=f"second_{i}_{j}", reset_less=True)
+        m.d.sync += second.eq(Mux(inside, (self.first[j] ^ i).replicate(8), self.before_words.zero_point))
+        chosen = Cat(*[second] * count)
+        ones = outside.replicate(8 * count)
+        return (chosen & (given[1] | ones)) | (~chosen & given[0] & ~ones)
+
+    def _inside(self, op, i: int, j: int):
+        """Whether row j's word of pixel i lies in the image."""
+        valid = op.right_valid if self._config.double_feeds and j >= RIGHT else op.column_valid
+        return op.row_valid[j] & valid[i]
 
     def _slide(self, m, columns) -> None:
         """Stage OPERANDS: window[column][row] of all lanes; newest column last.

@@ -36,7 +36,10 @@ def parts_layout(config: EngineConfig) -> data.ArrayLayout:
 
 
 def row_members(config: EngineConfig, flow) -> dict:
-    """What the array reads: `word[i]` of the first row, `part[j][i]` of the rows behind it, if there are any."""
+    """What the array reads: `word[p]` of the first row, `part[j][p]` of the rows behind it, if there are any.
+
+    p: a word's parity, its address mod `pixels`.
+    """
     further = config.row_ports - 1
     parts = {"part": flow(data.ArrayLayout(parts_layout(config), further))} if further else {}
     return {"word": flow(data.ArrayLayout(WORD_BITS, config.pixels)), **parts}
@@ -61,7 +64,7 @@ class Scratchpad(wiring.Component):
 
     Members (latencies in cycles):
       row_address[j], row_enable[j], group_sub: the array's read of `pixels` words from row_address[j] on, every cycle,
-      no waiting; `read_latency` cycles later word[i]: row 0's word of pixel i; part[j][i]: of row j + 1 the `lanes`
+      no waiting; `read_latency` cycles later, by parity, word[p]: row 0's words; part[j][p]: of row j + 1 the `lanes`
       bytes from byte group_sub * lanes on;
       residual, residual_part[i]: stream of ResidualRead. One that is taken is read in the first cycle behind it in
       which the stream is `ready` again, and answered `answer_latency` cycles after that;
@@ -232,37 +235,37 @@ class Scratchpad(wiring.Component):
         """The crossbars behind the banks: row 0 and STORE take words, the others the bytes of their lane group."""
         for j, address in enumerate(self.row_address):
             rows = [self._row_of(address, parity)[0] for parity in range(self._config.pixels)]
-            first = address[: self._parity_bits]
-            found = Cat(self._chosen(m, rows, first, self.read_latency, parts if j else words, f"row{j}"))
-            m.d.comb += (self.part[j - 1] if j else self.word).eq(found)
+            found = self._chosen(m, rows, self.read_latency, parts if j else words, f"row{j}")
+            m.d.comb += (self.part[j - 1] if j else self.word).eq(Cat(*found))
         for name, held, banks, out in (
             ("residual", residual, parts, self.residual_part), ("store", store, words, self.store_word)
         ):
             rows = [row for row, _ in held.place]
-            found = Cat(self._chosen(m, rows, held.first, Bank.latency, banks, name))
-            m.d.sync += out.eq(found)  # of STORE the first word
+            found = self._chosen(m, rows, Bank.latency, banks, name)
+            if self._config.pixels > 1:
+                first = delayed(m, held.first, Bank.latency, name=f"{name}_first", reset_less=True)
+                found = in_order_of_address(found, first)
+            m.d.sync += out.eq(Cat(*found))  # of STORE the first word
 
-    def _chosen(self, m, rows, first, latency: int, banks, name: str) -> list:
-        """What the banks give of the `pixels` words from one on, which was asked for `latency` cycles before.
+    def _chosen(self, m, rows, latency: int, banks, name: str) -> list:
+        """By parity, the word of `pixels` consecutive ones that were asked for `latency` cycles before.
 
-        rows[parity]: the bank of the word of that parity; first: the parity of the first word.
+        rows[parity]: the bank of the word of that parity.
         """
-
-        def beside(value, name):
-            return delayed(m, value, latency, name=name, reset_less=True)
-
         by_parity = []
         for parity, outputs in enumerate(banks):
             if not self._bank_bits:
                 by_parity.append(outputs[0])
                 continue
-            bank = beside(rows[parity], f"{name}_bank_p{parity}")
+            bank = delayed(m, rows[parity], latency, name=f"{name}_bank_p{parity}", reset_less=True)
             by_parity.append(Signal.like(outputs[0], name=f"{name}_p{parity}"))
             with m.Switch(bank):
                 for r, output in enumerate(outputs):
                     with m.Case(r):
                         m.d.comb += by_parity[parity].eq(output)
-        if self._config.pixels == 1:
-            return by_parity
-        first = beside(first, f"{name}_first")
-        return [Array(by_parity)[(first + i)[: self._parity_bits]] for i in range(self._config.pixels)]
+        return by_parity
+
+
+def in_order_of_address(by_parity, first) -> list:
+    """Values of consecutive words, given by parity, from the one of parity `first` on."""
+    return [Array(by_parity)[(first + i)[: len(first)]] for i in range(len(by_parity))]

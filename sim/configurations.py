@@ -1,4 +1,4 @@
-"""Engines to simulate by name: the presets, four pixels, packed multipliers, and random legal ones from a seed."""
+"""Engines to simulate by name: those that can be built, four pixels, packed multipliers, and random legal ones from a seed."""
 
 import dataclasses
 import re
@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from compiler.config import EngineConfig, preset
+from compiler.config import EngineConfig
+from fpga.engines import engine
 
 FOUR_PIXELS = EngineConfig(
     name="four_pixels", pixels=4, lanes=4, taps=8, requant_lanes=8, scratchpad_words=2048, weight_rows=1024,
@@ -19,14 +20,14 @@ NAMED = {config.name: config for config in (FOUR_PIXELS, PACKED)}
 
 
 def configuration(name: str) -> EngineConfig:
-    """The preset called `name`, four_pixels, packed, or the engine drawn for random7, little7, in_order7 and so on.
+    """The preset, or one made to fit an FPGA, four_pixels, packed, or the engine drawn for random7, in_order7 and so on.
 
     ValueError for another name.
     """
     drawn = re.fullmatch(rf"({'|'.join(DRAWN)})(\d{{1,9}})", name)
     if drawn:
         return DRAWN[drawn[1]](int(drawn[2]))
-    return NAMED.get(name) or preset(name)
+    return NAMED.get(name) or engine(name)
 
 
 def _one(rng: np.random.Generator, *values: int) -> int:
