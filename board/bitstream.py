@@ -2,13 +2,10 @@
 
 import json
 import os
-import re
 import shlex
 import shutil
-import signal
-import subprocess
-import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,15 +17,15 @@ from fpga import dual
 from fpga.area import area
 from fpga.blockage import without_blockage
 from fpga.cache import kept
+from fpga.nextpnr_log import refuse_what_lacks_cells
 from fpga.route import SPREAD
-from fpga.tools import tool_command, tool_version
+from fpga.tools import PRINTED, run_watched, tool_command, tool_version
 from golden.errors import WesnpuError
 from golden.files import make_whole, write_whole
 
 FOLDER = Path("build") / "bitstream"
 NAME, REPORT = "top", "report.json"
-ROUTING, SYNTHESIZED, PRINTED = f"{NAME}.tim", f"{NAME}.rpt", "printed.log"  # logs of nextpnr and yosys; the rest
-LOOK_SECONDS = 1.0
+ROUTING, SYNTHESIZED = f"{NAME}.tim", f"{NAME}.rpt"  # logs of nextpnr and yosys
 PACKED = {"ecp5": "bit", "ice40": "bin"}
 TOOLS = {
     "ecp5": {"YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack"},
@@ -48,7 +45,6 @@ SYNTHESIS = {
 FILES = {"ecp5": {}, "ice40": dual.FILES}
 #: of nextpnr.
 PLACE_AND_ROUTE = {"ecp5": " ".join(SPREAD), "ice40": ""}
-UTILISATION = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%", re.M)
 
 
 @dataclass(frozen=True)
@@ -115,33 +111,13 @@ def _run(plan: BuildPlan, family: str, folder: Path) -> None:
         program.write_text(f'#!/bin/sh\nexec {shlex.join(tool_command(tool))} "$@"\n')
         program.chmod(0o755)
         environment[variable] = f"./{tool}"
-    if returncode := run_while_it_fits(["sh", f"{plan.script}.sh"], folder, environment):
+    fits = partial(_refuse_what_lacks_cells, folder)
+    if returncode := run_watched(["sh", f"{plan.script}.sh"], folder, fits, environment):
         raise WesnpuError(_reason(folder, returncode))
 
 
-def run_while_it_fits(command: list[str], folder: Path, environment: dict[str, str]) -> int:
-    """Run `command` in `folder`, where it leaves the tools' logs; its exit status.
-
-    WesnpuError as soon as nextpnr's log says that the device lacks cells, `command` and what it started being killed:
-    placer `static` would look for room without end.
-    """
-    with (folder / PRINTED).open("w") as printed, subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
-    ) as tools:
-        try:
-            while tools.poll() is None:
-                _refuse_what_lacks_cells(folder)
-                time.sleep(LOOK_SECONDS)
-        finally:
-            if tools.poll() is None:
-                os.killpg(tools.pid, signal.SIGKILL)
-    _refuse_what_lacks_cells(folder)
-    return tools.returncode
-
-
 def _refuse_what_lacks_cells(folder: Path) -> None:
-    if lacking := missing_cells(_log(folder, ROUTING)):
-        raise WesnpuError(f"the design does not fit: {', '.join(lacking)}")
+    refuse_what_lacks_cells(_log(folder, ROUTING))
 
 
 def _log(folder: Path, name: str) -> str:
@@ -155,8 +131,3 @@ def _reason(folder: Path, returncode: int) -> str:
             return "\n".join(errors[:8])
     return f"the tools failed with {returncode}:\n" + "\n".join(_log(folder, PRINTED).splitlines()[-8:])
 
-
-def missing_cells(log: str) -> list[str]:
-    """Cells of which nextpnr's log counts more than the device has: 'ICESTORM_LC 6,000 of 5,280'."""
-    found = {name: (int(used), int(there)) for name, used, there in UTILISATION.findall(log)}
-    return [f"{name} {used:,} of {there:,}" for name, (used, there) in found.items() if used > there]

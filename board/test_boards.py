@@ -2,9 +2,7 @@
 """What goes to the tools for every board: pins, clocks, dividers, the design; and how their refusals are told."""
 
 import json
-import os
 import re
-import time
 import tomllib
 from dataclasses import replace
 from importlib.util import find_spec
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from board.bitstream import NAME, ROUTING, build, missing_cells, run_while_it_fits
+from board.bitstream import NAME, build
 from board.boards import BOARDS, BoardTop, board_design
 from board.netlist import synthesized
 from board.pll import ecp5_dividers, ice40_dividers
@@ -76,29 +74,6 @@ def test_frequencies_that_no_divider_makes_are_refused():
     for dividers in (ecp5_dividers, ice40_dividers):
         with pytest.raises(WesnpuError, match="no dividers of the"):
             dividers(12_000_000, 12_345_678)
-
-
-def test_what_a_device_lacks_is_read_from_the_log():
-    log = (
-        "Info: Device utilisation:\nInfo: \t         ICESTORM_LC:  6123/ 5280   115%\n"
-        "Info: \t        ICESTORM_RAM:    30/   30   100%\nInfo: \t               SB_IO:     6/   96     6%\n"
-    )
-    assert missing_cells(log) == ["ICESTORM_LC 6,123 of 5,280"]
-
-
-@pytest.mark.timeout(60)
-def test_tools_that_look_for_room_without_end_are_stopped(tmp_path):
-    script = f"sleep 1000 & echo $! > child; echo 'Info: DP16KD: 226/ 208 108%' > {ROUTING}; wait"
-    with pytest.raises(WesnpuError, match=r"the design does not fit: DP16KD 226 of 208$"):
-        run_while_it_fits(["sh", "-c", script], tmp_path, dict(os.environ))
-    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
-    while child.is_file() and child.read_text().split()[2] != "Z":  # it dies a moment later
-        time.sleep(0.05)
-
-
-def test_what_fits_runs_to_its_end(tmp_path):
-    script = f"echo 'Info: DP16KD: 208/ 208 100%' > {ROUTING}; exit 3"
-    assert run_while_it_fits(["sh", "-c", script], tmp_path, dict(os.environ)) == 3
 
 
 COUNTER = f"""module {TOP}(input clk, input rst, input rx, output reg tx, output busy, output failed);

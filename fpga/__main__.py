@@ -12,7 +12,7 @@ from rich.table import Table
 from fpga.area import Area
 from fpga.blocks import ENGINE, TOP, block_verilog
 from fpga.device import Device, device
-from fpga.engines import engine
+from fpga.engines import engine, engine_aims
 from fpga.netlist import synthesize
 from fpga.route import Routed, route
 from golden.errors import WesnpuError
@@ -31,9 +31,9 @@ def measure(name: str, config_name: str, target: Device, seeds: int, progress: P
     netlist = synthesize(within, TOP, target)
     progress.update(step, advance=1, description="place and route")
     results = []
-    spread = name == ENGINE and target.engine_frequency > 0
+    aims = engine_aims(config_name, target) if name == ENGINE else ()
     for seed in range(1, seeds + 1):
-        results.append(route(netlist, target, seed, target.engine_frequency if spread else None, spread=spread))
+        results.append(route(netlist, target, seed, aims))
         progress.advance(step)
     return found, results
 

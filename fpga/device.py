@@ -12,8 +12,8 @@ class Device:
     family: "ecp5" or "ice40", which names the tools.  part: what is printed on it, speed grade included.  flags: how
     nextpnr is told.  frequency: MHz that place and route aims at; it stops trying once that is reached.  clock_pin:
     where the clock comes in, "" for anywhere; from a pin that is no clock input an ECP5 may have no way to its clock
-    network.  engine_frequency: the same of an engine, 0 where none is placed so (fpga/route.py, `spread`): the router
-    does not end with a miss.
+    network.  engine_aims: the same for an engine, one after the other until one is met (fpga/route.py); () where an
+    engine is placed as a block is.
     """
 
     name: str
@@ -22,14 +22,14 @@ class Device:
     flags: tuple[str, ...]
     frequency: int
     clock_pin: str = ""
-    engine_frequency: int = 0
+    engine_aims: tuple[int, ...] = ()
 
 
-def _ecp5(size: int, *, speed: int = 6, engine_frequency: int = 0) -> Device:
+def _ecp5(size: int, *, speed: int = 6, engine_aims: tuple[int, ...] = ()) -> Device:
     flags = (f"--{size}k", "--package", "CABGA381", "--speed", f"{speed}", "--lpf-allow-unconstrained")
     name = f"{size}f" if speed == 6 else f"{size}f-{speed}"
     return Device(
-        name, "ecp5", f"LFE5U-{size}F-{speed}BG381C", flags, 200, clock_pin="G2", engine_frequency=engine_frequency
+        name, "ecp5", f"LFE5U-{size}F-{speed}BG381C", flags, 200, clock_pin="G2", engine_aims=engine_aims
     )
 
 
@@ -38,8 +38,8 @@ DEVICES: dict[str, Device] = {
     for device in (
         _ecp5(25),
         _ecp5(45),
-        _ecp5(85, engine_frequency=70),
-        _ecp5(85, speed=8, engine_frequency=91),
+        _ecp5(85, engine_aims=(70, 60)),
+        _ecp5(85, speed=8, engine_aims=(91, 82)),
         Device("up5k", "ice40", "iCE40UP5K-SG48", ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"), 48),
     )
 }

@@ -3,7 +3,9 @@
 from fpga import adder_gates, flat_module, memory_registers, multiplier_registers
 
 #: Files that decide it.
-SOURCES = (__file__, *(module.__file__ for module in (adder_gates, flat_module, memory_registers, multiplier_registers)))
+SOURCES = (
+    __file__, *(one.__file__ for one in (adder_gates, flat_module, memory_registers, multiplier_registers)),
+)
 _STEPS = (
     multiplier_registers.move_before, multiplier_registers.move_behind, memory_registers.move_behind,
     adder_gates.move_inside,

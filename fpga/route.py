@@ -9,7 +9,9 @@ from fpga.cache import kept
 from fpga.device import Device
 from fpga.harness import CLOCK
 from fpga.netlist import NETLIST, Netlist
-from fpga.tools import run_tool, tool_version
+from fpga.nextpnr_log import refuse_what_lacks_cells, rounds
+from fpga.tools import LOG, run_tool, tool_version
+from golden.errors import WesnpuError
 
 REPORT, PINS = "report.json", "pins.lpf"
 #: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip up
@@ -17,6 +19,7 @@ REPORT, PINS = "report.json", "pins.lpf"
 SPREAD = ("--placer", "static", "--router", "router2")
 #: router2 goes on until every way is as short as the frequency asked for needs it.
 UNTIL_MET = "--tmg-ripup"
+ROUNDS = 45  # of router2; a design that it has not routed then has ways that stand in each other's way
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,32 @@ class Routed:
     used: dict[str, tuple[int, int]]
 
 
-def route(
-    netlist: Netlist, device: Device, seed: int, frequency: int | None = None, *, spread: bool = False
-) -> Routed:
-    """Place and route `netlist` on `device`, aiming at `frequency` MHz (the device's own unless given).
+def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = ()) -> Routed:
+    """Place and route `netlist` on `device`, aiming at device.frequency MHz; a miss is a measured result.
 
-    spread: as a large design on an 85F needs it, whose wires lie too close otherwise: by SPREAD, and with every third
-    row of slices free (fpga/blockage.py); then UNTIL_MET.
+    aims: what to aim at instead for a large design on an 85F, one after the other until one is met. The wires of such a
+    design lie too close otherwise: it is placed and routed by SPREAD, with every third row of slices free
+    (fpga/blockage.py), UNTIL_MET, at most for ROUNDS.
 
-    A miss of the aim is a measured result, no error, without `spread`. WesnpuError when the design does not fit or
-    nextpnr fails.
+    WesnpuError when the design does not fit, nextpnr fails or no aim is met.
     """
+    for aim in aims or (device.frequency,):
+        folder = _routed(netlist, device, seed, aim, spread=bool(aims))
+        if (report := folder / REPORT).is_file():
+            return _read(json.loads(report.read_text()), seed)
+    raise WesnpuError(
+        f"{device.part}, seed {seed}: not routed after {ROUNDS} rounds, aiming at {' and '.join(map(str, aims))} MHz"
+    )
+
+
+class _TooManyRounds(Exception):
+    """The router would go on for very long."""
+
+
+def _routed(netlist: Netlist, device: Device, seed: int, aim: int, *, spread: bool) -> Path:
+    """The folder with nextpnr's report, or without one where it was stopped after ROUNDS."""
     tool = f"nextpnr-{device.family}"
-    flags = [*device.flags, "--seed", str(seed), "--freq", str(frequency or device.frequency), "--timing-allow-fail"]
+    flags = [*device.flags, "--seed", str(seed), "--freq", str(aim), "--timing-allow-fail"]
     design = (netlist.folder / NETLIST).read_text()
     pins = f'LOCATE COMP "{CLOCK}" SITE "{device.clock_pin}";' if device.clock_pin else ""
     if pins:
@@ -57,11 +73,21 @@ def route(
     def make(folder: Path) -> None:
         (folder / NETLIST).write_text(design)
         (folder / PINS).write_text(pins)
-        run_tool(tool, ["--json", NETLIST, "--report", REPORT, *flags], folder)
+        try:
+            run_tool(tool, ["--json", NETLIST, "--report", REPORT, *flags], folder, lambda: _look(folder / LOG))
+        except _TooManyRounds:
+            pass
         (folder / NETLIST).unlink()
 
-    folder = kept(make, design, pins, *flags, tool_version(tool))
-    return _read(json.loads((folder / REPORT).read_text()), seed)
+    return kept(make, design, pins, *flags, f"{ROUNDS} rounds", tool_version(tool))
+
+
+def _look(log: Path) -> None:
+    if log.is_file():
+        told = log.read_text()
+        refuse_what_lacks_cells(told)
+        if rounds(told) >= ROUNDS:
+            raise _TooManyRounds
 
 
 def _read(report: dict, seed: int) -> Routed:

@@ -33,7 +33,8 @@ def _cell(kind: str, outputs: dict[str, int], **inputs: int | str) -> dict:
 
 
 def _table(entries: int, bits: list, out: int) -> dict:
-    return _cell("LUT4", {"Z": out}, **dict(zip("ABCD", bits, strict=True))) | {"parameters": {"INIT": f"{entries:016b}"}}
+    cell = _cell("LUT4", {"Z": out}, **dict(zip("ABCD", bits, strict=True)))
+    return cell | {"parameters": {"INIT": f"{entries:016b}"}}
 
 
 def _adder(tables: tuple[int, int], bits: tuple[list, list]) -> dict:

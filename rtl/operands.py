@@ -91,15 +91,15 @@ class Operands(wiring.Component):
     def _one_or_zero_point(self, m, given, i: int, j: int):
         """Stage WORDS: of row j's words, given by parity, that of pixel i; bytes of zero point outside the image."""
         pixels, count = self._config.pixels, len(given[0]) // 8
+        zero_points = Cat(*[self.at_words.zero_point] * count)
         if pixels == 1:
-            return Mux(self._inside(self.at_words, i, j), given[0], Cat(*[self.at_words.zero_point] * count))
+            return Mux(self._inside(self.at_words, i, j), given[0], zero_points)
         outside = Signal(name=f"outside_{i}_{j}", reset_less=True)
         inside = self._inside(self.before_words, i, j)
         m.d.sync += outside.eq(~inside)
         if pixels > 2:
             first = delayed(m, self.first[j], 1, name=f"first_{i}_{j}", reset_less=True)
-            one = in_order_of_address(given, first)[i]
-            return Mux(outside, Cat(*[self.at_words.zero_point] * count), one)
+            return Mux(outside, zero_points, in_order_of_address(given, first)[i])
         # Of two words, all 0 and all 1, bit by bit of a byte: a choice of four by two bits is one look-up table.
         second = Signal(8, name=f"second_{i}_{j}", reset_less=True)
         m.d.sync += second.eq(Mux(inside, (self.first[j] ^ i).replicate(8), self.before_words.zero_point))

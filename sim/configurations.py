@@ -1,4 +1,4 @@
-"""Engines to simulate by name: those that can be built, four pixels, packed multipliers, and random legal ones from a seed."""
+"""Engines to simulate by name: those that can be built, four pixels, packed multipliers, random legal ones."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ NAMED = {config.name: config for config in (FOUR_PIXELS, PACKED)}
 
 
 def configuration(name: str) -> EngineConfig:
-    """The preset, or one made to fit an FPGA, four_pixels, packed, or the engine drawn for random7, in_order7 and so on.
+    """The preset or one made to fit an FPGA, four_pixels, packed, or the engine drawn for random7, in_order7 and so on.
 
     ValueError for another name.
     """

@@ -1,0 +1,81 @@
+"""What is read from nextpnr's log while it runs, and that tools are stopped for it."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from fpga.device import DEVICES
+from fpga.netlist import Netlist
+from fpga.nextpnr_log import missing_cells, refuse_what_lacks_cells, rounds
+from fpga.route import ROUNDS, route
+from fpga.tools import LOG, run_watched
+from golden.errors import WesnpuError
+
+ROUND = "Info:     iter={} wires=602132 overused=647 overuse=647 tmgfail=38 archfail=NA\n"
+
+
+def test_what_a_device_lacks() -> None:
+    log = (
+        "Info: Device utilisation:\nInfo: \t         ICESTORM_LC:  6123/ 5280   115%\n"
+        "Info: \t        ICESTORM_RAM:    30/   30   100%\nInfo: \t               SB_IO:     6/   96     6%\n"
+    )
+    assert missing_cells(log) == ["ICESTORM_LC 6,123 of 5,280"]
+
+
+def test_rounds_of_the_router() -> None:
+    assert rounds("Info: Running main router loop...\n") == 0
+    assert rounds(ROUND.format(1) + ROUND.format(23) + "Info:     iter=24 wi") == 23
+
+
+@pytest.mark.timeout(60)
+def test_a_tool_that_would_not_end_is_stopped_with_what_it_started(tmp_path: Path) -> None:
+    script = f"sleep 1000 & echo $! > child; echo 'Info: DP16KD: 226/ 208 108%' > {LOG}; wait"
+
+    def look() -> None:
+        if (log := tmp_path / LOG).is_file():
+            refuse_what_lacks_cells(log.read_text())
+
+    with pytest.raises(WesnpuError, match=r"the design does not fit: DP16KD 226 of 208$"):
+        run_watched(["sh", "-c", script], tmp_path, look)
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    while child.is_file() and child.read_text().split()[2] != "Z":  # it dies a moment later
+        time.sleep(0.05)
+
+
+def test_what_goes_well_runs_to_its_end(tmp_path: Path) -> None:
+    assert run_watched(["sh", "-c", "echo told; exit 3"], tmp_path, lambda: None) == 3
+
+
+#: In place of nextpnr: aimed at 91 MHz its router goes on and on, at 82 it ends.
+FAKE = """import sys, time
+arguments = sys.argv[1:]
+log = open("tool.log", "w")
+if arguments[arguments.index("--freq") + 1] == "91":
+    print(ROUNDS, file=log, flush=True)
+    time.sleep(1000)
+open("report.json", "w").write('{"fmax": {"c": {"achieved": 83.456}}, "critical_paths": [], "utilization": {}}')
+"""
+
+
+@pytest.fixture()
+def netlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netlist:
+    monkeypatch.chdir(tmp_path)
+    told = repr("".join(ROUND.format(number + 1) for number in range(ROUNDS)))
+    monkeypatch.setattr("fpga.tools.tool_command", lambda tool: ["python3", "-c", FAKE.replace("ROUNDS", told)])
+    monkeypatch.setattr("fpga.route.tool_version", lambda tool: "0")
+    (tmp_path / "netlist.json").write_text('{"modules": {"top": {"cells": {}}}}')
+    return Netlist(tmp_path, "top", None)
+
+
+@pytest.mark.timeout(60)
+def test_the_next_aim_is_taken_where_the_router_does_not_end(netlist: Netlist, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert route(netlist, DEVICES["85f-8"], 1, (91, 82)).mhz == 83.46
+    monkeypatch.setattr("fpga.tools.tool_command", lambda tool: ["false"])
+    assert route(netlist, DEVICES["85f-8"], 1, (91, 82)).mhz == 83.46  # both are kept
+
+
+@pytest.mark.timeout(60)
+def test_no_aim_that_is_met_is_told(netlist: Netlist) -> None:
+    with pytest.raises(WesnpuError, match=rf"LFE5U-85F-8BG381C, seed 1: not routed after {ROUNDS} rounds, .* 91 MHz$"):
+        route(netlist, DEVICES["85f-8"], 1, (91,))
