@@ -57,7 +57,7 @@ class Compute(wiring.Component):
         m.submodules.results = results = Results(config, trace=self._trace)
         self._front(m, walk, results)
         stages = pipeline(config)
-        at = delay_line(m, walk.issue, stages.result, name="op")
+        at = self._stages(m, walk.issue, stages.result)
         self._overflow(m, walk, results, self._addresses(m, at[1], at[ADDRESS]), at[ADDRESS].result.context)
         accumulates = Signal()
         m.d.sync += accumulates.eq(at[stages.sum - 1].valid & at[stages.sum - 1].compute)
@@ -88,6 +88,16 @@ class Compute(wiring.Component):
         self._write_side(m, results)
         return m
 
+    def _stages(self, m, issue, last: int) -> list:
+        """The micro-operation at stages 0 to `last`; a reset makes it invalid and leaves the rest."""
+        valid = delay_line(m, issue.valid, last, name="op_valid")
+        stages = delay_line(m, issue, last, name="op", reset_less=True)
+        for stage in range(1, last + 1):
+            whole = Signal.like(issue, name=f"stage_{stage}")
+            m.d.comb += [whole.eq(stages[stage]), whole.valid.eq(valid[stage])]
+            stages[stage] = whole
+        return stages
+
     def _front(self, m, walk, results) -> None:
         for name in ("command", "command_valid", "may_start", "blocked_cause"):
             m.d.comb += getattr(walk, name).eq(getattr(self, name))
@@ -105,7 +115,7 @@ class Compute(wiring.Component):
 
     def _overflow(self, m, walk, results, address_wrong, address_context) -> None:
         """An address outside the memory, of an input, a residual operand or a result, is told of two cycles later."""
-        numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}") for i in range(CONTEXTS))
+        numbers = Array(Signal(cmd.NUMBER_BITS, name=f"number_{i}", reset_less=True) for i in range(CONTEXTS))
         with m.If(walk.starts_command):
             m.d.sync += numbers[(walk.context + 1)[: (CONTEXTS - 1).bit_length()]].eq(self.number)
         residual_wrong, residual_context = self._residual_overflow(m, walk)

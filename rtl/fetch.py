@@ -120,7 +120,7 @@ class Fetch(wiring.Component):
         """
         following = Signal(BEAT_BITS + 1, reset_less=True)
         follows = Signal()
-        beat = Signal(BEAT_BITS)
+        beat = Signal(BEAT_BITS, reset_less=True)
         unit = Signal(Decoded)
         valid = Signal()
         offered = Signal(len(EXECUTING_UNITS))  # to the queue of one unit, one bit each

@@ -18,13 +18,13 @@ class KernelWalk:
 
     def __init__(self, config: EngineConfig, command, shape, row):
         self._config, self._command, self._shape = config, command, shape
-        self.kx, self.ky, self.block = Signal(16, name="kx"), Signal(16, name="ky"), Signal(16, name="block")
+        self.kx, self.ky, self.block = (Signal(16, name=name, reset_less=True) for name in ("kx", "ky", "block"))
         self.sub, self.tap = Signal(2, name="sub"), Signal(range(SEQUENTIAL_TAPS), name="tap")
         self.fresh, self.last = Signal(name="fresh"), Signal(name="step_last")
         self.last_vector, self._last_column = Signal(name="last_vector"), Signal(name="last_column")
         self._last_row, self._top = Signal(name="last_row"), Signal(name="top")
-        self._vector = Signal(16, init=2, name="vector")  # number of the vector + 2
-        self._offset = Signal(16, name="kernel_offset")  # of a row below the first
+        self._vector = Signal(16, init=2, name="vector", reset_less=True)  # number of the vector + 2
+        self._offset = Signal(16, name="kernel_offset", reset_less=True)  # of a row below the first
         self.last_is_next = self._vector == command.vectors
         self.offset = Mux(self._top, row.offset[0], self._offset)
 

@@ -77,14 +77,14 @@ class Load(wiring.Component):
         m.d.comb += [job[name].eq(value) for name, value in RowJob.from_command(m, command, self.number).items()]
         # The runs of one block follow each other without a gap, so a block is `rows` runs of `width` words.
         legal = Signal()
-        row_units = Signal(16)
+        row_units = Signal(16, reset_less=True)
         m.d.sync += [
             legal.eq(legal_transfer(command)),
             row_units.eq(Mux(command.unpack, (command.width + 3) >> 2, command.width)),
         ]
-        blocks_left = Signal(16)
+        blocks_left = Signal(16, reset_less=True)
         last_block = Signal()
-        block_unit = Signal(UNIT_BITS)  # of the block's external address
+        block_unit = Signal(UNIT_BITS, reset_less=True)  # of the block's external address
         walking = Signal()
         m.d.comb += [
             self.illegal.eq(self.command_valid & ~legal),

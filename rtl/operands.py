@@ -173,7 +173,7 @@ class Operands(wiring.Component):
         return shared
 
     def _select(self, m) -> None:
-        """Stage MULTIPLY: what the way of this cycle gives; operands stay in a cycle of none."""
+        """Stage MULTIPLY: what the way of this cycle gives, 0 in a cycle of none."""
         config = self._config
         vectors = [Way(self.at_feed.mode == Mode.DENSE, lambda i, t: (self._vector[i], t)), *self._gathers()]
         shared = self._broadcast(m, vectors)
@@ -182,10 +182,9 @@ class Operands(wiring.Component):
         chosen = [self._let_through(m, ways, pixel) for pixel in range(config.pixels)]
         x = Signal(self.x.shape(), name="operand", reset_less=True)
         m.d.comb += self.x.eq(x)
-        with m.If(self._gate(m, ways)):
-            for pixel, taps in enumerate(chosen):
-                for tap, byte in enumerate(taps):
-                    m.d.sync += [x[pixel][lane][tap].eq(byte(lane)) for lane in range(config.lanes)]
+        for pixel, taps in enumerate(chosen):
+            for tap, byte in enumerate(taps):
+                m.d.sync += [x[pixel][lane][tap].eq(byte(lane)) for lane in range(config.lanes)]
 
     def _let_through(self, m, ways, pixel: int) -> list[Callable[[int], Value]]:
         """[tap]: the byte of a lane that this cycle's way gives, 0 if it gives none."""

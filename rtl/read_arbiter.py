@@ -86,10 +86,10 @@ class ReadArbiter(wiring.Component):
 
     def _return(self, m, tags, tag_layout) -> None:
         """`tag` is that of the burst whose beats come, `following` that behind it; a beat waits for its client here."""
-        tag = Signal(tag_layout)
+        tag = Signal(tag_layout, reset_less=True)
         tagged = Signal()
         serves = Signal(len(CLIENTS))  # the client that `tag` names, one bit each
-        left = Signal(4)  # beats behind the next one
+        left = Signal(4, reset_less=True)  # beats behind the next one
         ends = Signal()  # there is none
         following = Signal(tag_layout, reset_less=True)
         follows = Signal()

@@ -97,8 +97,8 @@ class Results(wiring.Component):
 
     def _constants(self, m):
         """Layer constants of the commands under way, by context; a context is free again when its command finished."""
-        constants = [Signal(LayerConstants, name=f"constants_{i}") for i in range(CONTEXTS)]
-        layers = [Signal(16, name=f"layer_{i}") for i in range(CONTEXTS)]
+        constants = [Signal(LayerConstants, name=f"constants_{i}", reset_less=True) for i in range(CONTEXTS)]
+        layers = [Signal(16, name=f"layer_{i}", reset_less=True) for i in range(CONTEXTS)]
         planned = cmd.fields(Unit.COMPUTE, self.command)
         following = (self.context + 1)[: (CONTEXTS - 1).bit_length()]
         for i in range(CONTEXTS):
@@ -218,10 +218,8 @@ class Results(wiring.Component):
                 earlier = held
             return Cat(earlier, now)
 
-        valid, bits = (
-            delay_line(m, value, latency, name=name)[latency - 1 :]
-            for value, name in ((final, "write_valid"), (entry.tag.as_value(), "write_tag"))
-        )
+        valid = delay_line(m, final, latency, name="write_valid")[latency - 1 :]
+        bits = delay_line(m, entry.tag.as_value(), latency, name="write_tag", reset_less=True)[latency - 1 :]
         before, tag = (data.View(entry.tag.shape(), each) for each in bits)
         counts = valid[0] & ~before.partial
         in_range = before.address + further_pixels(before.pixel_valid) < self._config.scratchpad_words

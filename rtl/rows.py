@@ -54,11 +54,11 @@ class RowPlanner(wiring.Component):
         m = Module()
         config = self._config
         self._c = c = cmd.fields(Unit.COMPUTE, self.command)
-        self._prepared = Signal(row_plan(config))
+        self._prepared = Signal(row_plan(config), reset_less=True)
         self._index = Signal(range(max(config.window_kernel, 3)), name="index")  # of the input row being prepared
         self._idle, self._move, self._restart = Signal(name="idle"), Signal(name="move"), Signal(name="restart")
-        self._slot = Signal(16, name="slot")  # slot offset of that input row
-        self._last_slot = Signal(16, name="last_slot")  # that of the ring's last slot
+        self._slot = Signal(16, name="slot", reset_less=True)  # slot offset of that input row
+        self._last_slot = Signal(16, name="last_slot", reset_less=True)  # that of the ring's last slot
         self._next_group = Signal(name="next_group")  # the row that moved in the cycle before was its group's last
         self._rows_end, self._groups_end = Signal(name="rows_end"), Signal(name="groups_end")
         m.submodules.legal = legal = LegalCompute(config)
@@ -123,20 +123,28 @@ class RowPlanner(wiring.Component):
             self.starts_command.eq(self._move & first),
             self._prepared.context.eq(self.context + first),
         ]
+        outputs = (self.plan, self.plan_command, self.shape)
+        names = ("plan", "plan_command", "shape")
+        registers = [
+            Signal.like(one, name=f"held_{name}", reset_less=True) for one, name in zip(outputs, names, strict=True)
+        ]
+        plan, plan_command, shape = registers
+        m.d.comb += [one.eq(register) for one, register in zip(outputs, registers, strict=True)]
         with m.If(self._move):
             m.d.sync += [
                 self.valid.eq(1),
-                self.plan.eq(self._prepared),
-                self.plan_command.eq(self.command),
+                plan.eq(self._prepared),
+                plan_command.eq(self.command),
                 self.context.eq(self._prepared.context),
-                *(self.shape[name].eq(value) for name, value in step_shape(self._c, self._config).items()),
+                *(shape[name].eq(value) for name, value in step_shape(self._c, self._config).items()),
             ]
         with m.Elif(self.take):
             m.d.sync += self.valid.eq(0)
 
     def _groups(self, m) -> None:
         """Counts rows and lane groups; what ends with a row is known three cycles after the row before has moved."""
-        c, row, group = self._c, Signal(16, name="row"), Signal(16, name="group")
+        c = self._c
+        row, group = (Signal(16, name=name, reset_less=True) for name in ("row", "group"))
         self._group = group
         m.d.sync += [
             self._next_group.eq(self._move & self._rows_end),
@@ -153,7 +161,7 @@ class RowPlanner(wiring.Component):
     def _input_rows(self, m) -> None:
         """The slots of the input rows; `next_slot` is that of the next output row's first."""
         c = self._c
-        next_slot = Signal(16, name="next_slot")
+        next_slot = Signal(16, name="next_slot", reset_less=True)
         m.d.sync += self._last_slot.eq(c.input_extent - c.input_pitch)
         with m.If(self._idle | (self._index == c.stride_y)):
             m.d.sync += next_slot.eq(Mux(self._restart, c.input_row_offset, self._slot))
@@ -198,7 +206,7 @@ class RowPlanner(wiring.Component):
 
     def _block(self, m, name: str, moves=1):
         """The block offset of input, output or residual operand."""
-        block = Signal(16, name=f"{name}_block")
+        block = Signal(16, name=f"{name}_block", reset_less=True)
         with m.If(self._idle):
             m.d.sync += block.eq(0)
         with m.Elif(self._block_ends & moves):
@@ -210,8 +218,10 @@ class RowPlanner(wiring.Component):
         pitch, extent, base, first = (
             getattr(self._c, f"{name}_{field}") for field in ("pitch", "extent", "base", "row_offset")
         )
-        offset, following = Signal(16, name=f"{name}_offset"), Signal(16, name=f"{name}_following")
-        wraps, start = Signal(name=f"{name}_wraps"), Signal(16, name=f"{name}_start")
+        offset, following, start = (
+            Signal(16, name=f"{name}_{part}", reset_less=True) for part in ("offset", "following", "start")
+        )
+        wraps = Signal(name=f"{name}_wraps", reset_less=True)
         m.d.sync += [
             following.eq(offset + pitch),
             wraps.eq(following == extent),

@@ -50,11 +50,12 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        bits = Signal(COMMAND_BITS)
-        self._row, self._s = Signal(row_plan(config)), Signal(STEP_SHAPE, name="current_shape")
+        bits = Signal(COMMAND_BITS, reset_less=True)
+        self._row = Signal(row_plan(config), name="current_row", reset_less=True)
+        self._s = Signal(STEP_SHAPE, name="current_shape", reset_less=True)
         self._c = cmd.fields(Unit.COMPUTE, bits)
         self._planned = cmd.fields(Unit.COMPUTE, self.plan_command)
-        self._last_slot = Signal(16, name="last_slot")  # offset of the last slot of the input's ring
+        self._last_slot = Signal(16, name="last_slot", reset_less=True)  # offset of the last slot of the input's ring
         self._go, self._x_last = Signal(name="go"), Signal(name="x_last")
         self._handover(m, bits)
         self._kernel = kernel = KernelWalk(config, self._c, self._s, self._row)
@@ -79,7 +80,6 @@ class Sequencer(wiring.Component):
         """The next row follows the last cycle of this one; with its first row, a command becomes current."""
         ends = Signal(name="row_ends")
         m.d.comb += [
-            self.layer.eq(self._c.layer),
             self._go.eq(self.active & self.room),
             self.take.eq(self.plan_valid & self.room & (~self.active | ends)),
         ]
@@ -88,6 +88,7 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 self._row.eq(self.plan),
                 bits.eq(self.plan_command),
+                self.layer.eq(self._planned.layer),
                 self._s.eq(self.shape),
                 self.active.eq(1),
                 self._last_slot.eq(self._planned.input_extent - self._planned.input_pitch),
@@ -98,7 +99,7 @@ class Sequencer(wiring.Component):
     def _columns(self, m) -> None:
         """Output columns, and in each the kernel positions (array fed by words) or feeds and passes (by the window)."""
         config, c, shape, last = self._config, self._c, self._s, self._kernel.last
-        x_out, column = Signal(16, name="x_out"), Signal(signed(18), name="column")
+        x_out, column = Signal(16, name="x_out", reset_less=True), Signal(signed(18), name="column", reset_less=True)
         self._x_out, self._column = x_out, column
         step, moves = self._step(), Mux(shape.windowed, self._window.feed, last)
         m.d.comb += self._ends.eq(last & self._x_last)
@@ -173,7 +174,7 @@ class Sequencer(wiring.Component):
         After a row's last step it is the one after the group's rows.
         """
         c, kernel, plan = self._c, self._kernel, self.plan
-        weight = Signal(range(self._config.weight_rows), name="weight")
+        weight = Signal(range(self._config.weight_rows), name="weight", reset_less=True)
         group_start = Signal.like(weight, name="group_start")
         self._weight = weight
         following = (weight + self.active)[: len(weight)]

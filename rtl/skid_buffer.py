@@ -15,16 +15,17 @@ class SkidBuffer(wiring.Component):
 
     def __init__(self, shape):
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
-        self.kept, self.full = Signal.like(self.i.payload, name="kept", reset_less=True), Signal()
+        self.item, self.kept = (Signal.like(self.i.payload, name=name, reset_less=True) for name in ("item", "kept"))
+        self.full = Signal()
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.i.ready.eq(~self.full)
+        m.d.comb += [self.i.ready.eq(~self.full), self.o.payload.eq(self.item)]
         with m.If(~self.full):
             m.d.sync += self.kept.eq(self.i.payload)
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [
-                self.o.payload.eq(Mux(self.full, self.kept, self.i.payload)),
+                self.item.eq(Mux(self.full, self.kept, self.i.payload)),
                 self.o.valid.eq(self.full | self.i.valid),
             ]
         m.d.sync += self.full.eq(self.o.valid & ~self.o.ready & (self.full | self.i.valid))

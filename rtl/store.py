@@ -78,9 +78,9 @@ class Store(wiring.Component):
 
     def _external_address(self, m, walk, command):
         """Where the current word goes, in units of 16 bytes: on and on within a block, a stride between blocks."""
-        address = Signal(UNIT_BITS)
-        block = Signal(UNIT_BITS)  # where the current block begins
-        stride = Signal(UNIT_BITS - 1)
+        address = Signal(UNIT_BITS, reset_less=True)
+        block = Signal(UNIT_BITS, reset_less=True)  # where the current block begins
+        stride = Signal(UNIT_BITS - 1, reset_less=True)
         with m.If(self.command_ready):
             first = self.base[4:] + command.address[4:]
             m.d.sync += [address.eq(first), block.eq(first), stride.eq(command.external_block_stride[4:])]
@@ -140,7 +140,7 @@ class Store(wiring.Component):
 
     def _burst(self, m, walk, address, burst_last):
         """The burst that ends with the word which left the walk in the cycle before, if one does."""
-        start = Signal(UNIT_BITS - 1)
+        start = Signal(UNIT_BITS - 1, reset_less=True)
         length = Signal(4)  # words of the burst before this one
         burst = Signal(Ended)
         with m.If(walk.step):

@@ -66,12 +66,13 @@ class WordWalk(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        job = Signal(RowJob)
-        block_base, following = Signal(16), Signal(16)  # following: offset of the row after this one
+        job = Signal(RowJob, reset_less=True)
+        block_base = Signal(16, reset_less=True)
+        following = Signal(16, reset_less=True)  # offset of the row after this one
         last_row, last_block = Signal(), Signal()
-        width_left = Signal(16)  # words of this row, with the one in hand
-        rows_left = Signal(16)
-        blocks_left = Signal(16)
+        width_left = Signal(16, reset_less=True)  # words of this row, with the one in hand
+        rows_left = Signal(16, reset_less=True)
+        blocks_left = Signal(16, reset_less=True)
         m.d.comb += [
             self.i.ready.eq(~self.valid),
             self.number.eq(job.number),
@@ -161,14 +162,14 @@ class BurstSplitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        address = Signal(UNIT_BITS)
-        left = Signal(signed(30))  # units from there to the end of the region
-        units = Signal(20)  # still to ask for in this run
-        next_run = Signal(UNIT_BITS)  # where the run after this one begins
-        run_units = Signal(20)
-        remaining = Signal(16)  # runs, this one included
-        stride = Signal(16)
-        number = Signal(16)
+        address = Signal(UNIT_BITS, reset_less=True)
+        left = Signal(signed(30), reset_less=True)  # units from there to the end of the region
+        units = Signal(20, reset_less=True)  # still to ask for in this run
+        next_run = Signal(UNIT_BITS, reset_less=True)  # where the run after this one begins
+        run_units = Signal(20, reset_less=True)
+        remaining = Signal(16, reset_less=True)  # runs, this one included
+        stride = Signal(16, reset_less=True)
+        number = Signal(16, reset_less=True)
         busy = Signal()
         ends = Signal()  # the burst in hand is the last of its run
         to_boundary = Signal(range(BURST_BEATS + 1))
