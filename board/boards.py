@@ -13,9 +13,9 @@ from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from board.pll import ecp5_pll, ice40_pll
 from board.soc import TOP, Soc
+from compiler.engines import engine
 from fpga.blockage import BLOCKAGE, blockage_verilog
 from fpga.blocks import component_verilog
-from fpga.engines import engine
 from golden.errors import WesnpuError
 
 
@@ -23,8 +23,8 @@ from golden.errors import WesnpuError
 class BoardDesign:
     """What makes one board's design.
 
-    platform: of amaranth-boards.  config: an engine of fpga/engines.py.  memory_words: 16-byte words.  memory_width:
-    bits of its rows, 128 or 64.  clock_hz: of the design, made by a PLL.  baud: divides clock_hz.  reset: the resource
+    platform: of amaranth-boards.  config: engine by name.  memory_words: 16-byte words.  memory_width: bits of its
+    rows, 128 or 64.  clock_hz: of the design, made by a PLL.  baud: divides clock_hz.  reset: the resource
     of a button, with its number.  lights: the resources that show busy and failed, with number and color.
     """
 

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from compiler.engines import engine
+from fpga.aims import engine_aims
 from fpga.area import Area
 from fpga.blocks import ENGINE, TOP, block_verilog
 from fpga.device import Device, device
-from fpga.engines import engine, engine_aims
 from fpga.netlist import synthesize
 from fpga.route import Routed, route
 from golden.errors import WesnpuError

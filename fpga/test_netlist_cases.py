@@ -5,9 +5,9 @@ import re
 import pytest
 
 from compiler.config import preset
+from compiler.engines import engine
 from fpga.blocks import TOP
 from fpga.device import device
-from fpga.engines import engine
 from fpga.netlist_cases import (
     ENGINE_CASES,
     SOURCE,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from compiler.config import EngineConfig
-from fpga.engines import engine
+from compiler.engines import engine
 
 FOUR_PIXELS = EngineConfig(
     name="four_pixels", pixels=4, lanes=4, taps=8, requant_lanes=8, scratchpad_words=2048, weight_rows=1024,

@@ -13,8 +13,8 @@ from board.noise import Noise, NoisyLine
 from board.simulation import SimulatedLine, simulated_board
 from compiler import registers
 from compiler.config import preset
+from compiler.engines import engine
 from compiler.program import CompiledNetwork, compile_network
-from fpga.engines import engine
 from golden.errors import WesnpuError
 from golden.network import Network
 from golden.run import run

@@ -1,9 +1,8 @@
-"""The engines that can be built for FPGAs: presets, and presets made to fit one device."""
+"""The engines that can be built: presets, and presets made to fit one FPGA."""
 
 from dataclasses import replace
 
 from compiler.config import PRESETS, EngineConfig, preset
-from fpga.device import Device
 
 #: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the scratchpad
 #: and half the weight rows, so that its 208 block RAMs hold memories and queues.
@@ -23,12 +22,3 @@ FITTED = {one.name: one for one in (LARGE_85F, NANO_UP5K, SMALL_85F)}
 def engine(name: str) -> EngineConfig:
     """The engine called `name`; ValueError names the presets otherwise."""
     return FITTED.get(name) or preset(name)
-
-
-#: Engines that an 85F does not route at its engine_aims, and what they are aimed at there instead.
-SLOWER = {"large-85f": {"85f": (35,), "85f-8": (45,)}}
-
-
-def engine_aims(name: str, device: Device) -> tuple[int, ...]:
-    """MHz to aim at for the engine called `name`, one after the other (fpga/route.py); () where none is placed so."""
-    return SLOWER.get(name, {}).get(device.name, device.engine_aims)

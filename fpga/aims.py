@@ -1,0 +1,11 @@
+"""What place and route of an engine aims at."""
+
+from fpga.device import Device
+
+#: Engines that an 85F does not route at its engine_aims, and what they are aimed at there instead.
+SLOWER = {"large-85f": {"85f": (35,), "85f-8": (45,)}}
+
+
+def engine_aims(name: str, device: Device) -> tuple[int, ...]:
+    """MHz to aim at for the engine called `name`, one after the other (fpga/route.py); () where none is placed so."""
+    return SLOWER.get(name, {}).get(device.name, device.engine_aims)
