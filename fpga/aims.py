@@ -3,7 +3,7 @@
 from fpga.device import Device
 
 #: Engines that an 85F does not route at its engine_aims, and what they are aimed at there instead.
-SLOWER = {"large-85f": {"85f": (35,), "85f-8": (45,)}}
+SLOWER = {"large-85f": {"85f": (40,), "85f-8": (52,)}}
 
 
 def engine_aims(name: str, device: Device) -> tuple[int, ...]:
