@@ -19,7 +19,7 @@ REPORT, PINS = "report.json", "pins.lpf"
 SPREAD = ("--placer", "static", "--router", "router2")
 #: router2 goes on until every way is as short as the frequency asked for needs it.
 UNTIL_MET = "--tmg-ripup"
-ROUNDS = 45  # of router2; a design that it has not routed then has ways that stand in each other's way
+ROUNDS = 60  # of router2; a design that it has not routed then has ways that stand in each other's way
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _routed(netlist: Netlist, device: Device, seed: int, aim: int, *, spread: bo
         (folder / NETLIST).write_text(design)
         (folder / PINS).write_text(pins)
         try:
-            run_tool(tool, ["--json", NETLIST, "--report", REPORT, *flags], folder, lambda: _look(folder / LOG))
+            run_tool(tool, ["--json", NETLIST, "--report", REPORT, *flags], folder, lambda: _look(folder))
         except _TooManyRounds:
             pass
         (folder / NETLIST).unlink()
@@ -82,11 +82,11 @@ def _routed(netlist: Netlist, device: Device, seed: int, aim: int, *, spread: bo
     return kept(make, design, pins, *flags, f"{ROUNDS} rounds", tool_version(tool))
 
 
-def _look(log: Path) -> None:
-    if log.is_file():
+def _look(folder: Path) -> None:
+    if (log := folder / LOG).is_file() and not (folder / REPORT).is_file():
         told = log.read_text()
         refuse_what_lacks_cells(told)
-        if rounds(told) >= ROUNDS:
+        if rounds(told) > ROUNDS:
             raise _TooManyRounds
 
 

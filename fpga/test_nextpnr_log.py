@@ -54,6 +54,7 @@ log = open("tool.log", "w")
 if arguments[arguments.index("--freq") + 1] == "91":
     print(ROUNDS, file=log, flush=True)
     time.sleep(1000)
+print(ROUNDS, file=log, flush=True)  # it ended before anybody looked
 open("report.json", "w").write('{"fmax": {"c": {"achieved": 83.456}}, "critical_paths": [], "utilization": {}}')
 """
 
@@ -61,7 +62,7 @@ open("report.json", "w").write('{"fmax": {"c": {"achieved": 83.456}}, "critical_
 @pytest.fixture()
 def netlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netlist:
     monkeypatch.chdir(tmp_path)
-    told = repr("".join(ROUND.format(number + 1) for number in range(ROUNDS)))
+    told = repr("".join(ROUND.format(number + 1) for number in range(ROUNDS + 1)))
     monkeypatch.setattr("fpga.tools.tool_command", lambda tool: ["python3", "-c", FAKE.replace("ROUNDS", told)])
     monkeypatch.setattr("fpga.route.tool_version", lambda tool: "0")
     (tmp_path / "netlist.json").write_text('{"modules": {"top": {"cells": {}}}}')
