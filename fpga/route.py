@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga.blockage import with_blockage
+from fpga.blockage import ROOMY, SECOND_ROWS, THIRD_ROWS, with_blockage
 from fpga.cache import kept
 from fpga.device import Device
 from fpga.harness import CLOCK
@@ -40,7 +40,7 @@ def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = (
     """Place and route `netlist` on `device`, aiming at device.frequency MHz; a miss is a measured result.
 
     aims: what to aim at instead for a large design on an 85F, one after the other until one is met. The wires of such a
-    design lie too close otherwise: it is placed and routed by SPREAD, with every third row of slices free
+    design lie too close otherwise: it is placed and routed by SPREAD, with every second or third row of slices free
     (fpga/blockage.py), UNTIL_MET, at most for ROUNDS.
 
     WesnpuError when the design does not fit, nextpnr fails or no aim is met.
@@ -68,7 +68,8 @@ def _routed(netlist: Netlist, device: Device, seed: int, aim: int, *, spread: bo
         flags += ["--lpf", PINS]
     if spread:
         flags += (*SPREAD, UNTIL_MET)
-        design = json.dumps(with_blockage(json.loads(design), netlist.top))
+        rows = SECOND_ROWS if netlist.area.comb + netlist.area.memory_comb <= ROOMY else THIRD_ROWS
+        design = json.dumps(with_blockage(json.loads(design), netlist.top, rows))
 
     def make(folder: Path) -> None:
         (folder / NETLIST).write_text(design)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fpga.area import Area
 from fpga.device import DEVICES
 from fpga.netlist import Netlist
 from fpga.nextpnr_log import missing_cells, refuse_what_lacks_cells, rounds
@@ -66,7 +67,7 @@ def netlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netlist:
     monkeypatch.setattr("fpga.tools.tool_command", lambda tool: ["python3", "-c", FAKE.replace("ROUNDS", told)])
     monkeypatch.setattr("fpga.route.tool_version", lambda tool: "0")
     (tmp_path / "netlist.json").write_text('{"modules": {"top": {"cells": {}}}}')
-    return Netlist(tmp_path, "top", None)
+    return Netlist(tmp_path, "top", Area(1000, 0, 0, 0, 0, 0))
 
 
 @pytest.mark.timeout(60)
