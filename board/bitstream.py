@@ -130,4 +130,3 @@ def _reason(folder: Path, returncode: int) -> str:
         if errors := [line for line in _log(folder, name).splitlines() if "ERROR" in line]:
             return "\n".join(errors[:8])
     return f"the tools failed with {returncode}:\n" + "\n".join(_log(folder, PRINTED).splitlines()[-8:])
-

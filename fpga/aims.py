@@ -2,7 +2,7 @@
 
 from fpga.device import Device
 
-#: Engines that an 85F does not route at its engine_aims, and what they are aimed at there instead.
+#: What engines too large for the engine_aims of a device are aimed at there instead; not routed to the end yet.
 SLOWER = {"large-85f": {"85f": (40,), "85f-8": (52,)}}
 
 

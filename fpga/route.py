@@ -39,14 +39,18 @@ class Routed:
 def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = ()) -> Routed:
     """Place and route `netlist` on `device`, aiming at device.frequency MHz; a miss is a measured result.
 
-    aims: what to aim at instead for a large design on an 85F, one after the other until one is met. The wires of such a
-    design lie too close otherwise: it is placed and routed by SPREAD, with every second or third row of slices free
-    (fpga/blockage.py), UNTIL_MET, at most for ROUNDS.
+    aims: what to aim at instead for a large design on an 85F, one after the other until the router comes to an end. The
+    wires of such a design lie too close otherwise: it is placed and routed by SPREAD, with every second or third row of
+    slices free (fpga/blockage.py), UNTIL_MET, at most for ROUNDS.
 
-    WesnpuError when the design does not fit, nextpnr fails or no aim is met.
+    WesnpuError when the design does not fit, nextpnr fails or it comes to no end with any aim.
     """
+    design = (netlist.folder / NETLIST).read_text()
+    if aims:
+        rows = SECOND_ROWS if netlist.area.comb + netlist.area.memory_comb <= ROOMY else THIRD_ROWS
+        design = json.dumps(with_blockage(json.loads(design), netlist.top, rows))
     for aim in aims or (device.frequency,):
-        folder = _routed(netlist, device, seed, aim, spread=bool(aims))
+        folder = _routed(design, device, seed, aim, (*SPREAD, UNTIL_MET) if aims else ())
         if (report := folder / REPORT).is_file():
             return _read(json.loads(report.read_text()), seed)
     raise WesnpuError(
@@ -58,18 +62,14 @@ class _TooManyRounds(Exception):
     """The router would go on for very long."""
 
 
-def _routed(netlist: Netlist, device: Device, seed: int, aim: int, *, spread: bool) -> Path:
+def _routed(design: str, device: Device, seed: int, aim: int, manner: tuple[str, ...]) -> Path:
     """The folder with nextpnr's report, or without one where it was stopped after ROUNDS."""
     tool = f"nextpnr-{device.family}"
     flags = [*device.flags, "--seed", str(seed), "--freq", str(aim), "--timing-allow-fail"]
-    design = (netlist.folder / NETLIST).read_text()
     pins = f'LOCATE COMP "{CLOCK}" SITE "{device.clock_pin}";' if device.clock_pin else ""
     if pins:
         flags += ["--lpf", PINS]
-    if spread:
-        flags += (*SPREAD, UNTIL_MET)
-        rows = SECOND_ROWS if netlist.area.comb + netlist.area.memory_comb <= ROOMY else THIRD_ROWS
-        design = json.dumps(with_blockage(json.loads(design), netlist.top, rows))
+    flags += manner
 
     def make(folder: Path) -> None:
         (folder / NETLIST).write_text(design)

@@ -82,9 +82,10 @@ def test_sum_and_carry_stay_what_they_were(seed: int) -> None:
     tables = tuple(rng.choice((SUM, SUM, rng.randrange(1 << 16))) for _ in range(2))
     cells["adder"] = _adder(tables, tuple(halves))
     moved = move_inside(FlatModule({"cells": cells, "ports": {}}))
+    again = f"pytest '{__file__}::test_sum_and_carry_stay_what_they_were[{seed}]'"
     for values in product((False, True), repeat=len(sources) + 1):
         known = dict(zip([*sources, 99], values, strict=True))
-        assert _value(moved, known) == _value(cells, known), f"pytest {__file__} -k 'what_they_were and {seed}'"
+        assert _value(moved, known) == _value(cells, known), again
 
 
 def test_most_gates_and_choices_of_two_addends_go_inside() -> None:

@@ -29,23 +29,28 @@ def test_rounds_of_the_router() -> None:
     assert rounds(ROUND.format(1) + ROUND.format(23) + "Info:     iter=24 wi") == 23
 
 
+def run_while_it_fits(script: str, folder: Path) -> int:
+    """The exit status of a shell script that leaves a log."""
+
+    def look() -> None:
+        if (log := folder / LOG).is_file():
+            refuse_what_lacks_cells(log.read_text())
+
+    return run_watched(["sh", "-c", script], folder, look)
+
+
 @pytest.mark.timeout(60)
 def test_a_tool_that_would_not_end_is_stopped_with_what_it_started(tmp_path: Path) -> None:
     script = f"sleep 1000 & echo $! > child; echo 'Info: DP16KD: 226/ 208 108%' > {LOG}; wait"
-
-    def look() -> None:
-        if (log := tmp_path / LOG).is_file():
-            refuse_what_lacks_cells(log.read_text())
-
     with pytest.raises(WesnpuError, match=r"the design does not fit: DP16KD 226 of 208$"):
-        run_watched(["sh", "-c", script], tmp_path, look)
+        run_while_it_fits(script, tmp_path)
     child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
     while child.is_file() and child.read_text().split()[2] != "Z":  # it dies a moment later
         time.sleep(0.05)
 
 
-def test_what_goes_well_runs_to_its_end(tmp_path: Path) -> None:
-    assert run_watched(["sh", "-c", "echo told; exit 3"], tmp_path, lambda: None) == 3
+def test_what_fits_runs_to_its_end(tmp_path: Path) -> None:
+    assert run_while_it_fits(f"echo 'Info: DP16KD: 208/ 208 100%' > {LOG}; exit 3", tmp_path) == 3
 
 
 #: In place of nextpnr: aimed at 91 MHz its router goes on and on, at 82 it ends.

@@ -123,13 +123,11 @@ class RowPlanner(wiring.Component):
             self.starts_command.eq(self._move & first),
             self._prepared.context.eq(self.context + first),
         ]
-        outputs = (self.plan, self.plan_command, self.shape)
-        names = ("plan", "plan_command", "shape")
-        registers = [
-            Signal.like(one, name=f"held_{name}", reset_less=True) for one, name in zip(outputs, names, strict=True)
-        ]
-        plan, plan_command, shape = registers
-        m.d.comb += [one.eq(register) for one, register in zip(outputs, registers, strict=True)]
+        plan, plan_command, shape = (
+            Signal.like(getattr(self, name), name=f"held_{name}", reset_less=True)
+            for name in ("plan", "plan_command", "shape")
+        )
+        m.d.comb += [self.plan.eq(plan), self.plan_command.eq(plan_command), self.shape.eq(shape)]
         with m.If(self._move):
             m.d.sync += [
                 self.valid.eq(1),

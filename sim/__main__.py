@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from compiler.config import PRESETS
+from compiler.engines import FITTED
 from golden.errors import WesnpuError
 from sim.block_cases import BLOCK_CASES, run_block
 from sim.cases import CASES, PATTERNS, Orders
@@ -16,7 +17,7 @@ HIDDEN = ("broken",)  # for the test that a comparator can fail
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
     parser.add_argument("test", nargs="?", help="without it, the tests are listed")
-    engines = f"{', '.join(PRESETS)}, four_pixels, random0, little0, in_order0, ...; default small"
+    engines = f"{', '.join((*PRESETS, *FITTED))}, four_pixels, random0, little0, in_order0, ...; default small"
     parser.add_argument("--config", default="small", help=engines)
     parser.add_argument("--seed", type=int, default=None, help="run only this network; else the usual ones")
     parser.add_argument("--count", type=int, default=0, help="networks to run")
