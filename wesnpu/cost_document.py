@@ -5,14 +5,15 @@ from typing import Any
 from wesnpu.plots_cost import cost_against_accuracy
 
 NAMES = {
-    "shift-4": "shift scaler, 4 bits", "shift-3": "shift scaler, 3 bits", "shift-2": "shift scaler, 2 bits",
+    "shift-4": "shift scaler, 4 bits", "shift-4-adders": "shift scaler, 4 bits, residual by adders",
+    "shift-3": "shift scaler, 3 bits", "shift-2": "shift scaler, 2 bits",
     "half-step": "shift scaler, 3 bits and a half step", "power-of-two": "power of two",
     "multiplier-16": "16-bit multiplier, one rounding", "multiplier-32": "32-bit multiplier, one rounding",
     "double-rounding": "32-bit multiplier, two roundings (TensorFlow Lite)",
 }
 EQUATIONS = {
-    "shift-4": "2 to 5", "shift-3": "2 to 5", "shift-2": "2 to 5", "half-step": "3h", "power-of-two": "13",
-    "multiplier-16": "9", "multiplier-32": "9", "double-rounding": "10 to 12",
+    "shift-4": "2 to 5", "shift-4-adders": "2 to 5", "shift-3": "2 to 5", "shift-2": "2 to 5", "half-step": "3h",
+    "power-of-two": "13", "multiplier-16": "9", "multiplier-32": "9", "double-rounding": "10 to 12",
 }
 EFFICIENTNET = "EfficientNet-Lite0"  # as quant calls it
 INTRODUCTION = """# What a requantizer costs and what it is worth
@@ -27,7 +28,8 @@ inputs, multipliers cut (`make prove`). `make cost` measures this page.
 AREA = """## Area and clock frequency
 
 {device}, {tools}. COMB is LUT4 + 2 CCU2C. MHz: routed between registers,
-median and worst of {seeds} seeds. DSP: 18x18 multipliers, one of them for the residual.
+median and worst of {seeds} seeds. DSP: 18x18 multipliers, one of them for the residual; "by adders" makes the same
+product without it (`rtl/schemes/shift_add.py`).
 """
 FIELDS = """A field of the shift scaler is added to the layer's exponent, so a narrower one saves memory and no logic.
 """

@@ -19,9 +19,9 @@ from quant.recipe import quantize
 
 #: Requantizer -> how the network is quantized for it (quant/grammar.py).
 RECIPES = {
-    "shift-4": "wes", "shift-3": "wes+shift3", "shift-2": "wes+shift2", "half-step": "wes+half",
-    "power-of-two": "pow2-channel", "multiplier-16": "channelwise", "multiplier-32": "channelwise",
-    "double-rounding": "channelwise",
+    "shift-4": "wes", "shift-4-adders": "wes", "shift-3": "wes+shift3", "shift-2": "wes+shift2",
+    "half-step": "wes+half", "power-of-two": "pow2-channel", "multiplier-16": "channelwise",
+    "multiplier-32": "channelwise", "double-rounding": "channelwise",
 }
 DIGITS = 15  # bits that a 31-bit multiplier loses
 

@@ -15,7 +15,7 @@ from rtl.interfaces import LayerConstants
 from rtl.prove.proof import Proof, delayed, harness_module
 from rtl.prove.requantizer import EXPONENT_MAX, RESIDUAL_LIMIT
 from rtl.schemes.catalogue import SCHEMES
-from rtl.schemes.lane import ACC_BITS, FRACTION_BITS, RESIDUAL_STAGES
+from rtl.schemes.lane import ACC_BITS, FRACTION_BITS
 
 HALF = 16
 DIGITS = {"low_low": 0, "high_low": HALF, "low_high": HALF, "high_high": 2 * HALF}  # place of a digits' product
@@ -42,7 +42,13 @@ def cut(lane):
         lane.saturated = type(lane)._shift_and_saturate(lane, m, value, amount, kept)
         return lane.saturated
 
+    def residual_times(m, difference, multiplier):
+        product = times(m, "residual_product", difference, multiplier)
+        return (lane._later(m, product, lane.product_stages, "residual_product"),)
+
     lane._times, lane._shift_and_saturate = times, shift_and_saturate
+    if lane.product_stages > 1:  # adders, which rtl/schemes/test_shift_add.py gives all operands
+        lane._residual_times = residual_times
     return lane
 
 
@@ -169,7 +175,7 @@ class SchemeHarness(wiring.Component):
 
     def _residual(self, m):
         """r / 2^8 that belongs to the output."""
-        start = self._lane.front_stages - RESIDUAL_STAGES
+        start = self._lane.residual_start
         difference = Signal(signed(9))
         m.d.comb += difference.eq(self.u - self.constants.residual_zero_point)
         _, _, now = self._lane.cuts["residual_product"]
@@ -209,6 +215,10 @@ PROOFS = (
         "shift-4", "shift_scaler", lambda made: made.ShiftScalerLane(4),
         ('self._constant(m, "multiplier", 4)', 'self._constant(m, "multiplier", 3)'),
         ("SHIFTED_BITS = GUARD_BITS + 11", "SHIFTED_BITS = 17"),
+    ),
+    _proof(
+        "shift-4-adders", "shift_scaler", lambda made: made.ShiftScalerLane(4, residual_adders=True),
+        ("self.constants.exponent + ", ""),
     ),
     _proof(
         "shift-3", "shift_scaler", lambda made: made.ShiftScalerLane(3), ("front_stages = 5", "front_stages = 4"),

@@ -11,6 +11,7 @@ from rtl.schemes.shift_scaler import ShiftScalerLane
 
 SCHEMES: dict[str, Callable[[], SchemeLane]] = {
     "shift-4": lambda: ShiftScalerLane(4),
+    "shift-4-adders": lambda: ShiftScalerLane(4, residual_adders=True),
     "shift-3": lambda: ShiftScalerLane(3),
     "shift-2": lambda: ShiftScalerLane(2),
     "half-step": lambda: ShiftScalerLane(3, half_step=True),

@@ -35,7 +35,7 @@ class DoubleRoundingLane(MultiplierLane):
 
     def _addend(self, m):
         """r rounded to whole codes, halves away from zero."""
-        product = self._residual_product(m)
+        (product,) = self._residual_parts(m)
         used = self._constant(m, "residual", self.front_stages - 1)
         nudged = Signal(signed(26))
         m.d.comb += nudged.eq(product + Mux(product[-1], (1 << 14) - 1, 1 << 14))

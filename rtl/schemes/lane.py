@@ -1,6 +1,9 @@
 """What the requantizer lanes to compare with have in common: residual, rounding and clamp (Eq. 5 to 7 at G = 7)."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from functools import reduce
+from operator import add
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,7 +12,6 @@ from rtl.interfaces import LayerConstants
 ACC_BITS = 32
 FRACTION_BITS = 15  # of what is added and rounded
 VALUE_BITS = 26  # of the scaled accumulator: 10 integer bits and a sign beside them
-RESIDUAL_STAGES = 3  # difference, product, addend
 FINE_BITS = 2  # the fine part of a shift is 0..3
 
 
@@ -22,13 +24,15 @@ class SchemeLane(wiring.Component):
 
     Latency: `latency` cycles, registers behind every stage. Throughput: one result per cycle, no flow control.
 
-    A scheme gives `channel`, its parameters per output channel as name -> bits, `front_stages` and `_front`.
+    A scheme gives `channel`, its parameters per output channel as name -> bits, `front_stages` and `_front`. The
+    product of the residual takes `product_stages` registers.
 
     Members: `acc` int32; one input for each parameter; `constants`; `residual` u, int8; `output` y, int8.
     """
 
     channel: dict[str, int] = {}
     front_stages = 0
+    product_stages = 1
 
     def __init__(self):
         members = {name: In(bits) for name, bits in self.channel.items()}
@@ -71,23 +75,30 @@ class SchemeLane(wiring.Component):
         """The multiplier `name`. Proofs put a cut here: solvers do not multiply two variables."""
         return a * b
 
-    def _residual_product(self, m):
-        """(u - z_u) M_u, registered `front_stages - 1` times after the inputs."""
-        start = self.front_stages - RESIDUAL_STAGES
+    @property
+    def residual_start(self) -> int:
+        """Registers from the inputs to the difference: behind that come its own, those of the product, the addend's."""
+        return self.front_stages - self.product_stages - 2
+
+    def _residual_parts(self, m) -> tuple:
+        """Numbers whose sum is (u - z_u) M_u, registered `front_stages - 1` times after the inputs."""
+        start = self.residual_start
         difference = Signal(signed(9), reset_less=True)
         u = self._later(m, self.residual, start, "operand")
         m.d.sync += difference.eq(u - self._constant(m, "residual_zero_point", start))
+        return self._residual_times(m, difference, self._constant(m, "residual_multiplier", start + 1))
+
+    def _residual_times(self, m, difference, multiplier) -> tuple:
+        """Numbers whose sum is the product, `product_stages` registers later."""
         product = Signal(signed(25), reset_less=True)
-        multiplier = self._constant(m, "residual_multiplier", start + 1)
         m.d.sync += product.eq(self._times(m, "residual_product", difference, multiplier))
-        return product
+        return (product,)
 
     def _addend(self, m):
-        """r + 2^14, beside v."""
-        product = self._residual_product(m)
+        """r, beside v."""
         addend = Signal(signed(25), reset_less=True)
         used = self._constant(m, "residual", self.front_stages - 1)
-        m.d.sync += addend.eq(Mux(used, product, 0) + Const(1 << (FRACTION_BITS - 1), signed(25)))
+        m.d.sync += addend.eq(reduce(add, (Mux(used, part, 0) for part in self._residual_parts(m))))
         return addend
 
     def _round_and_clamp(self, m, v, addend) -> None:
@@ -95,7 +106,8 @@ class SchemeLane(wiring.Component):
         total = Signal(signed(VALUE_BITS + 1), reset_less=True)
         m.d.sync += total.eq(v + addend)
         offset = Signal(signed(13), reset_less=True)
-        m.d.sync += offset.eq((total >> FRACTION_BITS) + self._constant(m, "output_zero_point", stage + 1))
+        zero_point = Cat(Const(1, 1), self._constant(m, "output_zero_point", stage + 1)).as_signed()
+        m.d.sync += offset.eq(((total >> FRACTION_BITS - 1) + zero_point) >> 1)  # the 1 is a half: rounded half up
         output = Signal(signed(8), reset_less=True)
         low, high = self._constant(m, "low", stage + 2), self._constant(m, "high", stage + 2)
         m.d.sync += output.eq(Mux(offset < low, low, Mux(offset > high, high, offset[:8].as_signed())))

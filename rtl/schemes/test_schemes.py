@@ -24,7 +24,7 @@ ITEMS = 1200
 def requantizer(name: str, item: dict):
     """Golden's requantizer of one channel."""
     shift = np.array([item["shift"]], np.uint8)
-    if name in ("shift-4", "shift-3", "shift-2", "half-step"):
+    if name in ("shift-4", "shift-4-adders", "shift-3", "shift-2", "half-step"):
         half = np.array([item["half_step"]], np.uint8) if name == "half-step" else None
         return ShiftScaler(shift, item["constants"]["exponent"], item["constants"]["multiplier"], 7, half)
     if name == "power-of-two":
