@@ -2,7 +2,6 @@
 """Packed multipliers: every triple of operands, in compiled Verilog; the array with them equals the plain one."""
 
 import random
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from amaranth.sim import Simulator
 
 from compiler.config import EngineConfig
 from rtl.array import MacArray
+from rtl.compiled_check import compiled_check
 from rtl.packed import OFFSET, PLACE, PackedProducts
-from rtl.verilator_environment import verilator_environment
 
 CHECK = """
 #include <cstdio>
@@ -41,12 +40,7 @@ PLAIN = EngineConfig(
 
 def checked(text: str, folder: Path, values: int) -> str:
     """What CHECK prints about this Verilog of the module `packed`, with that many values of x0."""
-    (folder / "packed.v").write_text(text)
-    (folder / "check.cpp").write_text(CHECK)
-    command = ["verilator", "--cc", "--exe", "--build", "-O3", "-CFLAGS", "-O2", "-Wno-fatal", "packed.v", "check.cpp"]
-    subprocess.run(command, cwd=folder, env=verilator_environment(), check=True, capture_output=True)
-    program = [folder / "obj_dir" / "Vpacked", str(values)]
-    return subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    return compiled_check(text, "packed", CHECK, values, folder)
 
 
 def test_every_triple_of_operands(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ PROOFS = (
         ("SHIFTED_BITS = GUARD_BITS + 11", "SHIFTED_BITS = 17"),
     ),
     _proof(
-        "shift-4-adders", "shift_scaler", lambda made: made.ShiftScalerLane(4, residual_adders=True),
+        "shift-4-adders", "shift_scaler", lambda made: made.ResidualByAddersLane(4),
         ("self.constants.exponent + ", ""),
     ),
     _proof(

@@ -1,6 +1,8 @@
 """A product of few bits without a multiplier: a row of adders for two bits of one operand each."""
 
-from amaranth.hdl import Mux, Signal, signed, unsigned
+from amaranth.hdl import Mux
+
+from rtl.delay import delayed
 
 DIFFERENCE_BITS, MULTIPLIER_BITS = 9, 16
 STAGES = 3  # registers from the operands to the parts
@@ -29,7 +31,4 @@ def _gated(bits, multiplier):
 
 
 def _register(m, name, value):
-    shape = value.shape()
-    register = Signal((signed if shape.signed else unsigned)(shape.width), name=f"residual_{name}", reset_less=True)
-    m.d.sync += register.eq(value)
-    return register
+    return delayed(m, value, 1, name=f"residual_{name}", reset_less=True)

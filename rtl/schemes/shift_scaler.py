@@ -2,8 +2,8 @@
 
 from amaranth.hdl import Cat, Const, Mux, Signal, signed
 
-from rtl.schemes import shift_add
 from rtl.schemes.lane import ACC_BITS, VALUE_BITS, SchemeLane
+from rtl.schemes.shift_add import STAGES, shift_add
 
 GUARD_BITS = 7
 SHIFTED_BITS = GUARD_BITS + 11  # T
@@ -12,25 +12,18 @@ SHIFTED_BITS = GUARD_BITS + 11  # T
 class ShiftScalerLane(SchemeLane):
     """v = floor(t M / 2^(G+1)), t = sat_T(floor(acc (1 + 2 h_c) 2^G / 2^(n_c + e + 2 h_c))), G = 7.
 
-    Parameters: bits: of n_c, 2..4.  half_step: whether there is an h_c; else it is 0.  residual_adders: whether the
-    residual is multiplied by adders (rtl/schemes/shift_add.py), so that the lane has one multiplier and not two.
+    Parameters: bits: of n_c, 2..4.  half_step: whether there is an h_c; else it is 0.
 
     Members besides SchemeLane's: `shift` n_c; with half_step `half_step` h_c.
     """
 
     front_stages = 5
 
-    def __init__(self, bits: int, *, half_step: bool = False, residual_adders: bool = False):
+    def __init__(self, bits: int, *, half_step: bool = False):
         if bits not in (2, 3, 4):
             raise ValueError(f"ShiftScalerLane bits = {bits!r} must be in 2..4")
         self.channel = {"shift": bits} | ({"half_step": 1} if half_step else {})
-        self._residual_adders = residual_adders
-        self.product_stages = shift_add.STAGES if residual_adders else 1
         super().__init__()
-
-    def _residual_times(self, m, difference, multiplier) -> tuple:
-        times = shift_add.shift_add if self._residual_adders else super()._residual_times
-        return times(m, difference, multiplier)
 
     def _front(self, m):
         half = self.half_step if "half_step" in self.channel else Const(0, 1)
@@ -48,3 +41,10 @@ class ShiftScalerLane(SchemeLane):
         return product[SHIFTED_BITS + 16 - VALUE_BITS :].as_signed()
 
 
+class ResidualByAddersLane(ShiftScalerLane):
+    """The same, its residual multiplied by adders: one multiplier in the lane and not two."""
+
+    product_stages = STAGES
+
+    def _residual_times(self, m, difference, multiplier) -> tuple:
+        return shift_add(m, difference, multiplier)
