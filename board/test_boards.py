@@ -16,7 +16,7 @@ from board.netlist import synthesized
 from board.pll import ecp5_dividers, ice40_dividers
 from board.soc import TOP
 from fpga.area import area
-from fpga.blockage import SECOND_ROWS, THIRD_ROWS, blockage_verilog, without_blockage
+from fpga.blockage import SECOND_ROWS, blockage_verilog
 from golden.errors import WesnpuError
 
 BUDGET = tomllib.loads((Path(__file__).parents[1] / "fpga" / "budget.toml").read_text())["boards"]
@@ -37,21 +37,6 @@ def test_the_tools_get_the_design_its_pins_and_clocks(name, monkeypatch):
     assert plan.files[f"{TOP}.v"].startswith(f"module {TOP}")
     assert board.clock_hz % board.baud == 0
     assert ("blockage.v" in plan.files) == ("cell \\blockage " in design) == ("EHXPLLL" in design)
-
-
-@pytest.mark.parametrize("free, distance", [(SECOND_ROWS, 2), (THIRD_ROWS, 3)])
-def test_blocked_are_whole_rows_of_slices_between_those_of_block_rams_and_multipliers(free, distance):
-    places = re.findall(r'BEL = "X(\d+)/Y(\d+)/SLICE([A-D]).K([01])" \*\) LUT4', blockage_verilog(free))
-    rows = {int(place[1]) for place in places}
-    assert len(places) == len(set(places)) == len(rows) * 113 * 8
-    assert not rows & {10, 22, 34, 46, 58, 70, 82}
-    assert all(not rows & set(range(row + 1, row + distance)) for row in rows)
-
-
-def test_a_netlist_without_what_is_blocked():
-    cells = {"blockage.blocked_0": {"type": "LUT4"}, "design.blockage": {"type": "LUT4"}}
-    design = without_blockage({"modules": {"top": {"cells": cells}}}, "top")
-    assert list(design["modules"]["top"]["cells"]) == ["design.blockage"]
 
 
 def test_another_board_is_refused():
