@@ -69,7 +69,7 @@ class Place(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        self._place = place = Signal(place_layout(self._config), name="place", reset_less=True)
+        self._place = place = Signal(place_layout(self._config), name="held", reset_less=True)
         issue, result = self.issue, self.issue.result
         with m.If(self.room):
             m.d.sync += [place.eq(self.next), self.waits.eq(self.next_valid)]

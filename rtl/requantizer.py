@@ -131,8 +131,9 @@ class RequantizerLane(wiring.Component):
         if not self._with_residual:
             return Const(half, signed(25))
         difference = Signal(signed(9), reset_less=True)
-        u = self._delayed(m, "operand", self.residual, None, "coarse")
-        m.d.sync += difference.eq(u - self._constant(m, "residual_zero_point", "coarse"))
+        u = self._delayed(m, "operand", self.residual, None, "amount")
+        m.d.sync += difference.eq(u - self._constant(m, "residual_zero_point", "amount"))
+        difference = self._delayed(m, "difference", difference, "coarse", "fine")  # the multiplier's own register
 
         residual_product = Signal(signed(25), reset_less=True)
         multiplier = self._constant(m, "residual_multiplier", "fine")

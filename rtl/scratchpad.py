@@ -156,8 +156,10 @@ class Scratchpad(wiring.Component):
         `claims[parity]`: the banks that it has to read, one bit each, `first`: the parity of its first word.
         """
         held = SimpleNamespace(claims=[], place=[])
-        held.first = Signal(self._parity_bits, name=f"{name}_first", reset_less=True)
-        taken = [held.first.eq(address[: self._parity_bits])]
+        taken = []
+        if self._parity_bits:
+            held.first = Signal(self._parity_bits, name=f"{name}_first", reset_less=True)
+            taken.append(held.first.eq(address[: self._parity_bits]))
         for parity, (place, one_here) in enumerate(zip(places, here, strict=True)):
             claims = Signal(self._config.row_banks, name=f"{name}_claims_p{parity}")
             row, index = (

@@ -30,7 +30,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("sum one bit short", "requantizer.py", "offset = Signal(signed(12)", "offset = Signal(signed(10)",
              "conv_shift"),
     Mutation("residual zero point ignored", "requantizer.py",
-             'difference.eq(u - self._constant(m, "residual_zero_point", "coarse"))', "difference.eq(u)", "residual"),
+             'difference.eq(u - self._constant(m, "residual_zero_point", "amount"))', "difference.eq(u)", "residual"),
     Mutation("bias forgotten", "array.py", "Mux(self.first, self.bias[lane], acc)", "Mux(self.first, 0, acc)",
              "conv_shift"),
     Mutation("accumulator not cleared", "array.py", "acc.eq(Mux(self.first, self.bias[lane], acc) + dot)",
