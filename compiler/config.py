@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 
 WORD_BYTES = 16  # one scratchpad word: 16 channels of one pixel, for every configuration
 SEQUENTIAL_TAPS = 4  # taps of each weight row that a SEQUENTIAL command uses
-WINDOW_BANKS = 8  # per column parity, so that the rows of a window can lie in different banks
+#: Scratchpad banks per column parity by the largest kernel, so that the rows of a window can lie in different banks.
+ROW_BANKS = {1: 1, 3: 4, 5: 8}
 _MADE_OF = ("multiplier", "queue_memory")  # fields that do not change what an engine does
 
 
@@ -125,7 +126,7 @@ class EngineConfig:
     @property
     def row_banks(self) -> int:
         """Scratchpad banks of one column parity: consecutive words of it lie in consecutive banks."""
-        return WINDOW_BANKS if self.window_kernel > 1 else 1
+        return ROW_BANKS[self.window_kernel]
 
     @property
     def double_feeds(self) -> bool:

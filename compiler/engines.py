@@ -5,9 +5,11 @@ from dataclasses import replace
 from compiler.config import PRESETS, EngineConfig, preset
 
 #: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the scratchpad
-#: and half the weight rows, so that its 208 block RAMs hold memories and queues.
+#: and half the weight rows, so that its 208 block RAMs hold memories and queues; windows of at most 3 x 3, so that its
+#: wires hold the operands'.
 LARGE_85F = replace(
-    PRESETS["large"], name="large-85f", multiplier="packed18", requant_lanes=8, scratchpad_words=8192, weight_rows=1024
+    PRESETS["large"], name="large-85f", multiplier="packed18", requant_lanes=8, scratchpad_words=8192, weight_rows=1024,
+    window_kernel=3,
 )
 #: 8 MAC on 4 of the 8 multipliers of an iCE40 UP5K; the requantizer takes two. Sizes up to 511 and 256 KB of memory, no
 #: time-out, so that it fits with the link.

@@ -89,8 +89,8 @@ def choose_ring(
 ) -> tuple[int, int]:
     """(slots, pitch), both as small as possible but not below `slots` and `width`, without conflicts for every window.
 
-    With `height` slots nothing wraps, and a pitch of 3 * pixels (mod 8 * pixels) keeps five rows apart, and three of
-    2 * pixels words: it always exists.
+    With `height` slots nothing wraps, and a pitch of 3 * pixels (mod config.banks) keeps five rows apart where a pixel
+    has 8 banks, and three of 2 * pixels words; where it has 4, three of `pixels` words: it always exists.
     """
     for more in range(slots, height + 1):
         for pitch in range(width, width + config.banks):

@@ -5,7 +5,7 @@ They judge the engine without the compiler, and the error tests break single fie
 
 from dataclasses import dataclass
 
-from compiler.config import WINDOW_BANKS, WORD_BYTES, EngineConfig
+from compiler.config import ROW_BANKS, WORD_BYTES, EngineConfig
 from compiler.encode import encode
 from compiler.encoding import Mode, Unit, length_units
 from compiler.footprint import feed_words
@@ -80,7 +80,7 @@ class Ring:
         doubled: 3 or 5 modulo 8, which does so for three rows read by two accesses each.
         """
         accesses = -(-self.tensor.width // self.pixels) | 1
-        while self.doubled and accesses % WINDOW_BANKS not in (3, 5):
+        while self.doubled and accesses % ROW_BANKS[5] not in (3, 5):
             accesses += 2
         return self.pixels * accesses
 
