@@ -14,7 +14,7 @@ from amaranth_boards.ulx3s import ULX3S_85F_Platform
 from board.pll import ecp5_pll, ice40_pll
 from board.soc import TOP, Soc
 from compiler.engines import engine
-from fpga.blockage import BLOCKAGE, SECOND_ROWS, blockage_verilog
+from fpga.blockage import BLOCKAGE, blockage_verilog
 from fpga.blocks import component_verilog
 from golden.errors import WesnpuError
 
@@ -110,7 +110,7 @@ class BoardTop(Elaboratable):
         m.submodules.reset = ResetSynchronizer(~locked | pressed, domain="sync")
         self._design(m, platform)
         if family_of(platform) == "ecp5":
-            platform.add_file(f"{BLOCKAGE}.v", blockage_verilog(SECOND_ROWS))
+            platform.add_file(f"{BLOCKAGE}.v", blockage_verilog())
             m.submodules.blockage = Instance(BLOCKAGE, a_keep=1)
         return m
 

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga.blockage import ROOMY, SECOND_ROWS, THIRD_ROWS, with_blockage
+from fpga import macros
+from fpga.blockage import with_blockage
 from fpga.cache import kept
 from fpga.device import Device
 from fpga.harness import CLOCK
@@ -13,13 +14,14 @@ from fpga.nextpnr_log import refuse_what_lacks_cells, rounds
 from fpga.tools import LOG, run_tool, tool_version
 from golden.errors import WesnpuError
 
-REPORT, PINS = "report.json", "pins.lpf"
+REPORT, PINS, PLACED, MACROS = "report.json", "pins.lpf", "placed.json", "macros.json"
 #: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip up
 #: one after the other.
 SPREAD = ("--placer", "static", "--router", "router2")
 #: router2 goes on until every way is as short as the frequency asked for needs it.
 UNTIL_MET = "--tmg-ripup"
 ROUNDS = 60  # of router2; a design that it has not routed then has ways that stand in each other's way
+_ASSIGNMENT = Path(macros.__file__).read_text()
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,18 @@ class Routed:
 def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = ()) -> Routed:
     """Place and route `netlist` on `device`, aiming at device.frequency MHz; a miss is a measured result.
 
-    aims: what to aim at instead for a large design on an 85F, one after the other until the router comes to an end. The
-    wires of such a design lie too close otherwise: it is placed and routed by SPREAD, with every second or third row of
-    slices free (fpga/blockage.py), UNTIL_MET, at most for ROUNDS.
+    aims: what to aim at instead for an engine on an 85F, one after the other until the router comes to an end. The
+    wires of such a design are too long and lie too close otherwise: it is placed by SPREAD with every second row of
+    slices free (fpga/blockage.py), twice, with its macros assigned in between (fpga/macros.py), and routed UNTIL_MET,
+    at most for ROUNDS.
 
     WesnpuError when the design does not fit, nextpnr fails or it comes to no end with any aim.
     """
     design = (netlist.folder / NETLIST).read_text()
     if aims:
-        rows = SECOND_ROWS if netlist.area.comb + netlist.area.memory_comb <= ROOMY else THIRD_ROWS
-        design = json.dumps(with_blockage(json.loads(design), netlist.top, rows))
+        blocked = with_blockage(json.loads(design), netlist.top)
+        bels = _macro_bels(json.dumps(blocked), device, seed, aims[0])
+        design = json.dumps(macros.with_macros(blocked, netlist.top, bels))
     for aim in aims or (device.frequency,):
         folder = _routed(design, device, seed, aim, (*SPREAD, UNTIL_MET) if aims else ())
         if (report := folder / REPORT).is_file():
@@ -58,29 +62,55 @@ def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = (
     )
 
 
-class _TooManyRounds(Exception):
-    """The router would go on for very long."""
+def _macro_bels(design: str, device: Device, seed: int, aim: int) -> dict[str, str]:
+    """Where the macros of this design should lie, by a placement of its own."""
+    run = _Run(design, device, seed, aim, (*SPREAD, "--no-route", "--write", PLACED))
+
+    def make(folder: Path) -> None:
+        run.start(folder)
+        placed = folder / PLACED
+        (folder / MACROS).write_text(json.dumps(macros.assigned(json.loads(placed.read_text()))))
+        placed.unlink()
+
+    return json.loads((kept(make, *run.parts, _ASSIGNMENT) / MACROS).read_text())
 
 
 def _routed(design: str, device: Device, seed: int, aim: int, manner: tuple[str, ...]) -> Path:
     """The folder with nextpnr's report, or without one where it was stopped after ROUNDS."""
-    tool = f"nextpnr-{device.family}"
-    flags = [*device.flags, "--seed", str(seed), "--freq", str(aim), "--timing-allow-fail"]
-    pins = f'LOCATE COMP "{CLOCK}" SITE "{device.clock_pin}";' if device.clock_pin else ""
-    if pins:
-        flags += ["--lpf", PINS]
-    flags += manner
+    run = _Run(design, device, seed, aim, ("--report", REPORT, *manner))
 
     def make(folder: Path) -> None:
-        (folder / NETLIST).write_text(design)
-        (folder / PINS).write_text(pins)
         try:
-            run_tool(tool, ["--json", NETLIST, "--report", REPORT, *flags], folder, lambda: _look(folder))
+            run.start(folder)
         except _TooManyRounds:
             pass
-        (folder / NETLIST).unlink()
 
-    return kept(make, design, pins, *flags, f"{ROUNDS} rounds", tool_version(tool))
+    return kept(make, *run.parts, f"{ROUNDS} rounds")
+
+
+class _Run:
+    """A run of nextpnr. parts: all that its result depends on."""
+
+    def __init__(self, design: str, device: Device, seed: int, aim: int, manner: tuple[str, ...]):
+        self._tool, self._design = f"nextpnr-{device.family}", design
+        self._pins = f'LOCATE COMP "{CLOCK}" SITE "{device.clock_pin}";' if device.clock_pin else ""
+        self._flags = [*device.flags, "--seed", str(seed), "--freq", str(aim), "--timing-allow-fail", *manner]
+        if self._pins:
+            self._flags += ["--lpf", PINS]
+        self.parts = (design, self._pins, *self._flags, tool_version(self._tool))
+
+    def start(self, folder: Path) -> None:
+        """Run it in `folder`; _TooManyRounds after ROUNDS."""
+        (folder / NETLIST).write_text(self._design)
+        (folder / PINS).write_text(self._pins)
+        try:
+            run_tool(self._tool, ["--json", NETLIST, *self._flags], folder, lambda: _look(folder))
+        finally:
+            (folder / NETLIST).unlink()
+
+
+class _TooManyRounds(Exception):
+    """The router would go on for very long."""
 
 
 def _look(folder: Path) -> None:
