@@ -21,7 +21,7 @@ class EngineConfig:
     pixels: adjacent output pixels that share each weight, 1, 2 or 4.
     lanes: output channels per cycle, 2, 4, 8 or 16.  taps: INT8 products summed per lane and cycle, 4, 8 or 16.
     requant_lanes: results requantized per cycle, a divisor of pixels * lanes.
-    scratchpad_words: 16-byte words of activation memory, a power of two, 8 * pixels * 2 .. 65536.
+    scratchpad_words: 16-byte words of activation memory, a power of two, 16 * pixels .. 65536.
     weight_rows: rows of lanes * taps bytes in the weight ring, a power of two, 16 .. 65536.
     parameter_rows: rows of `lanes` (bias, shift) pairs, a power of two, 4 .. 65536.
     window_kernel: largest kernel of the window unit, 3 or 5; 1: no window unit, so no WINDOW and GATHER commands and

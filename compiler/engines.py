@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from compiler.config import PRESETS, EngineConfig, preset
+from compiler.config import PRESETS, EngineConfig
 
 #: 256 MAC on the 156 multipliers of an LFE5U-85F: packed, 8 requantizer lanes of two multipliers. Half the scratchpad
 #: and half the weight rows, so that its 208 block RAMs hold memories and queues; windows of at most 3 x 3, so that its
@@ -19,8 +19,11 @@ NANO_UP5K = replace(
 #: `small` with windows of at most 3 x 3, whose operands need fewer wires: an LFE5U-85F routes it.
 SMALL_85F = replace(PRESETS["small"], name="small-85f", window_kernel=3)
 FITTED = {one.name: one for one in (LARGE_85F, NANO_UP5K, SMALL_85F)}
+ENGINES = PRESETS | FITTED
 
 
 def engine(name: str) -> EngineConfig:
-    """The engine called `name`; ValueError names the presets otherwise."""
-    return FITTED.get(name) or preset(name)
+    """The engine called `name`; ValueError names all otherwise."""
+    if name not in ENGINES:
+        raise ValueError(f"CONFIG = {name!r} is not an engine; engines are {', '.join(ENGINES)}")
+    return ENGINES[name]

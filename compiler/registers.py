@@ -173,6 +173,7 @@ def _limits() -> list[Register]:
         Field(name="counters", low=16, width=1, doc="1: all counters, 0: COUNT_CYCLES only, the others read 0"),
         Field(name="without_timeout", low=17, width=1, doc="1: no time-out: TIMEOUT reads 0 and is not used"),
         Field(name="double_feeds", low=18, width=1, doc="1: a 3x3 WINDOW of stride 2 reads four columns in a cycle"),
+        Field(name="four_banks", low=19, width=1, doc="1: 4 scratchpad banks per pixel, 0: 8 (without windows 1)"),
     )
     doc = "What small engines leave out, and how the array reads: programs are made for one engine's LIMITS."
     return [Register(name="LIMITS", offset=0x48, access=Access.READ_ONLY, doc=doc, fields=fields)]
@@ -242,6 +243,6 @@ def identification(config: EngineConfig) -> dict[str, int]:
         "QUEUE_UNITS": config.queue_units,
         "LIMITS": pack(
             "LIMITS", size_bits=config.size_bits, address_bits=config.address_bits, counters=config.counters,
-            without_timeout=config.without_timeout, double_feeds=config.double_feeds,
+            without_timeout=config.without_timeout, double_feeds=config.double_feeds, four_banks=config.row_banks == 4,
         ),
     }

@@ -32,6 +32,7 @@ def test_identification_tells_the_configuration(name):
     }
     assert unpack("UNITS", words["UNITS"])["bus_bytes"] == config.bus_bytes
     assert unpack("LIMITS", words["LIMITS"])["double_feeds"] == (name == "large")
+    assert unpack("LIMITS", words["LIMITS"])["four_banks"] == (name == "micro")
     assert words["MAGIC"].to_bytes(4, "little") == b"WESN"
 
 
