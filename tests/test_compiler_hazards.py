@@ -171,9 +171,11 @@ def brute_force_apart(offsets: list[int], feed: int, config: EngineConfig) -> bo
     return True
 
 
-@pytest.mark.parametrize(("pixels", "feed"), [(1, 1), (2, 2), (2, 4), (4, 4)])
-def test_bank_rule_equals_its_meaning(pixels: int, feed: int) -> None:
-    config = dataclasses.replace(PRESETS["large"], pixels=pixels, requant_lanes=1)
+@pytest.mark.parametrize(
+    ("kernel", "pixels", "feed"), [(5, 1, 1), (5, 2, 2), (5, 2, 4), (5, 4, 4), (3, 1, 1), (3, 2, 2), (3, 4, 4)]
+)
+def test_bank_rule_equals_its_meaning(kernel: int, pixels: int, feed: int) -> None:
+    config = dataclasses.replace(PRESETS["large"], window_kernel=kernel, pixels=pixels, requant_lanes=1)
     rng = np.random.default_rng(pixels)
     outcomes = []
     for _ in range(2000):
@@ -194,9 +196,15 @@ def check_ring(slots: int, pitch: int, height: int, window: Window, config: Engi
 SINGLE = [(1, ((3, 1),)), (1, ((5, 1),)), (2, ((3, 2),)), (2, ((5, 2),)), (4, ((3, 4),)), (4, ((5, 4),))]
 
 
-@pytest.mark.parametrize(("pixels", "windows"), [*SINGLE, (2, ((3, 4),)), (2, ((3, 4), (5, 2)))])
-def test_chosen_rings_keep_their_rows_apart(pixels: int, windows: tuple[tuple[int, int], ...]) -> None:
-    config = dataclasses.replace(PRESETS["large"], pixels=pixels, requant_lanes=1)
+@pytest.mark.parametrize(
+    ("kernel", "pixels", "windows"),
+    [
+        *((5, *one) for one in SINGLE), (5, 2, ((3, 4),)), (5, 2, ((3, 4), (5, 2))),
+        *((3, pixels, ((3, pixels),)) for pixels in (1, 2, 4)),
+    ],
+)
+def test_chosen_rings_keep_their_rows_apart(kernel: int, pixels: int, windows: tuple[tuple[int, int], ...]) -> None:
+    config = dataclasses.replace(PRESETS["large"], window_kernel=kernel, pixels=pixels, requant_lanes=1)
     for width in range(1, 40):
         for height in (1, 2, 4, 9, 30):
             grid = max(rows for rows, _ in windows)
@@ -208,7 +216,7 @@ def test_chosen_rings_keep_their_rows_apart(pixels: int, windows: tuple[tuple[in
                     check_ring(slots, pitch, height, one, config)
 
 
-@pytest.mark.parametrize("name", ["small", "large"])
+@pytest.mark.parametrize("name", ["small", "large", "micro"])
 def test_plain_programs_keep_the_rows_of_windows_apart(name: str) -> None:
     config, windows = PRESETS[name], 0
     for seed in range(300):
