@@ -1,9 +1,9 @@
 """Macro assignment: which of the device's block RAMs and multipliers holds which of the design's.
 
 nextpnr's placer spreads a design first and finds legal places for its few hundred macros afterwards; then they hardly
-move any more, since their rows lie apart. Here the macros of each kind change places among each other, all else where
-it is, so that the sum of half perimeters of all nets becomes smallest (a linear assignment problem: each macro's cost
-of each place). A second placement around them makes nets a fifth shorter than the first.
+move any more, since their rows lie apart. Here the macros of one kind change places among each other, all else where
+it is: a linear assignment problem, each macro's half perimeters of its nets in each place. For macros that share no net
+the sum is the smallest there is. A second placement around them makes nets a fifth shorter than the first.
 """
 
 import re
@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+
+from golden.errors import WesnpuError
 
 MACROS = ("DP16KD", "MULT18X18D")
-ROUNDS = 3  # kinds in turn; macros of one kind that share a net move without regard to each other
+ROUNDS = 3  # all kinds in turn; macros that share a net move without regard to each other, so what helps is kept
 EVERYWHERE = 3000  # readers of a net, clock or reset, that spans the design wherever its macros are
 BEL = re.compile(r"X(\d+)/Y(\d+)/")
 
@@ -28,22 +29,21 @@ def assigned(placed: dict) -> dict[str, str]:
 
 
 def with_macros(netlist: dict, top: str, bels: dict[str, str]) -> dict:
-    """The yosys netlist with these cells of its module `top` fixed in their places."""
+    """The yosys netlist with these cells of its module `top` fixed in their places; WesnpuError where it lacks one."""
     module = netlist["modules"][top]
-    fixed = {
-        name: cell | {"attributes": cell["attributes"] | {"BEL": bels[name]}}
-        for name, cell in module["cells"].items()
-        if name in bels
-    }
-    return netlist | {"modules": netlist["modules"] | {top: module | {"cells": module["cells"] | fixed}}}
+    cells = module["cells"]
+    if lacks := sorted(bels.keys() - cells.keys()):
+        raise WesnpuError(f"nextpnr placed macros that the netlist of {top} does not have: {', '.join(lacks[:4])}")
+    fixed = {name: cells[name] | {"attributes": cells[name]["attributes"] | {"BEL": bel}} for name, bel in bels.items()}
+    return netlist | {"modules": netlist["modules"] | {top: module | {"cells": cells | fixed}}}
 
 
 class _Placement:
     """Where cells lie, in tiles, and which nets join them."""
 
     def __init__(self, placed: dict):
-        (module,) = (one for one in placed["modules"].values() if one["cells"])
-        cells = {name: cell for name, cell in module["cells"].items() if "NEXTPNR_BEL" in cell["attributes"]}
+        everything = [item for module in placed["modules"].values() for item in module["cells"].items()]
+        cells = {name: cell for name, cell in everything if "NEXTPNR_BEL" in cell["attributes"]}
         self._type = {name: cell["type"] for name, cell in cells.items()}
         self._bel = {name: cell["attributes"]["NEXTPNR_BEL"] for name, cell in cells.items()}
         joined = defaultdict(set)
@@ -66,6 +66,8 @@ class _Placement:
 
     def assign(self, kind: str) -> None:
         """Let all cells of that type change places, if it makes nets shorter."""
+        from scipy.optimize import linear_sum_assignment  # here: area and an iCE40 need no scipy
+
         here, length = self.bels(kind), self.length()
         names, bels = list(here), list(here.values())
         cost = np.array([self._costs(name, bels) for name in names])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from fpga import macros
@@ -72,7 +73,7 @@ def _macro_bels(design: str, device: Device, seed: int, aim: int) -> dict[str, s
         (folder / MACROS).write_text(json.dumps(macros.assigned(json.loads(placed.read_text()))))
         placed.unlink()
 
-    return json.loads((kept(make, *run.parts, _ASSIGNMENT) / MACROS).read_text())
+    return json.loads((kept(make, *run.parts, _ASSIGNMENT, version("scipy")) / MACROS).read_text())
 
 
 def _routed(design: str, device: Device, seed: int, aim: int, manner: tuple[str, ...]) -> Path:

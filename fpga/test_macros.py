@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpga.macros import MACROS, assigned, with_macros
+from golden.errors import WesnpuError
 
 TILES = st.tuples(st.integers(2, 60), st.integers(2, 60))
 
@@ -75,9 +76,17 @@ def test_a_swap_and_what_it_leaves_alone(kind: str) -> None:
     bels = assigned(placed)
     assert bels == {"cell_0": "X50/Y10/EBR", "cell_1": "X2/Y10/EBR"}
     netlist = {"modules": {"top": {"cells": {
-        "cell_0": {"type": kind, "attributes": {"keep": "1"}}, "logic": {"type": "LUT4", "attributes": {}},
+        "cell_0": {"type": kind, "attributes": {"keep": "1"}}, "cell_1": {"type": kind, "attributes": {}},
+        "logic": {"type": "LUT4", "attributes": {}},
     }}}}
     cells = with_macros(netlist, "top", bels)["modules"]["top"]["cells"]
     assert cells["cell_0"] == {"type": kind, "attributes": {"keep": "1", "BEL": "X50/Y10/EBR"}}
     assert cells["logic"] == {"type": "LUT4", "attributes": {}}
     assert netlist["modules"]["top"]["cells"]["cell_0"]["attributes"] == {"keep": "1"}
+
+
+def test_a_macro_that_the_netlist_lacks_is_told() -> None:
+    netlist = {"modules": {"top": {"cells": {}}}}
+    assert with_macros(netlist, "top", assigned({"modules": {"top": {"cells": {}}}})) == netlist
+    with pytest.raises(WesnpuError, match="netlist of top does not have: ram_1$"):
+        with_macros(netlist, "top", {"ram_1": "X2/Y10/EBR"})

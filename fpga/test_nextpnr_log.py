@@ -1,5 +1,10 @@
 """What is read from nextpnr's log while it runs, and that tools are stopped for it."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +18,7 @@ from fpga.route import ROUNDS, route
 from fpga.tools import LOG, run_watched
 from golden.errors import WesnpuError
 
+ROOT = Path(__file__).resolve().parent.parent
 ROUND = "Info:     iter={} wires=602132 overused=647 overuse=647 tmgfail=38 archfail=NA\n"
 
 
@@ -39,24 +45,61 @@ def run_while_it_fits(script: str, folder: Path) -> int:
     return run_watched(["sh", "-c", script], folder, look)
 
 
+def wait_for_the_end_of(process: int) -> None:
+    """Until it is gone or dead; it dies a moment after it is killed."""
+    stat = Path(f"/proc/{process}/stat")
+    while stat.is_file() and stat.read_text().split()[2] != "Z":
+        time.sleep(0.05)
+
+
 @pytest.mark.timeout(60)
 def test_a_tool_that_would_not_end_is_stopped_with_what_it_started(tmp_path: Path) -> None:
     script = f"sleep 1000 & echo $! > child; echo 'Info: DP16KD: 226/ 208 108%' > {LOG}; wait"
     with pytest.raises(WesnpuError, match=r"the design does not fit: DP16KD 226 of 208$"):
         run_while_it_fits(script, tmp_path)
-    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
-    while child.is_file() and child.read_text().split()[2] != "Z":  # it dies a moment later
-        time.sleep(0.05)
+    wait_for_the_end_of(int((tmp_path / "child").read_text()))
+
+
+ENDED = """import sys
+from pathlib import Path
+from fpga.cache import kept
+from fpga.tools import run_watched
+script = "sleep 1000 & echo $! > ../../../child.new; mv ../../../child.new ../../../child; wait"
+kept(lambda folder: run_watched(["sh", "-c", script], folder, lambda: None), "")
+"""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_tool_ends_with_the_process_that_runs_it(number: int, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", ENDED], cwd=tmp_path, env=environment) as run:
+        while not (tmp_path / "child").is_file():
+            time.sleep(0.05)
+        run.send_signal(number)
+        assert run.wait() == 128 + number
+    wait_for_the_end_of(int((tmp_path / "child").read_text()))
+    assert not list((tmp_path / "build" / "fpga").iterdir())
 
 
 def test_what_fits_runs_to_its_end(tmp_path: Path) -> None:
     assert run_while_it_fits(f"echo 'Info: DP16KD: 208/ 208 100%' > {LOG}; exit 3", tmp_path) == 3
 
 
-#: In place of nextpnr: aimed at 91 MHz its router goes on and on, at 82 it ends.
-FAKE = """import sys, time
+#: In place of nextpnr: it places the block RAM `left` on the right and `right` on the left of what they are joined to,
+#: and routes them only where they have been exchanged. Aimed at 91 MHz its router goes on and on, at 82 it ends.
+FAKE = """import json, sys, time
 arguments = sys.argv[1:]
 log = open("tool.log", "w")
+design = json.load(open(arguments[arguments.index("--json") + 1]))
+cells = design["modules"]["top"]["cells"]
+if "--no-route" in arguments:
+    for name, x in (("left", 50), ("right", 4), ("at_left", 3), ("at_right", 49)):
+        cells[name]["attributes"]["NEXTPNR_BEL"] = f"X{x}/Y22/EBR"
+    json.dump(design, open(arguments[arguments.index("--write") + 1], "w"))
+    sys.exit()
+assert [cells[name]["attributes"]["BEL"] for name in ("left", "right")] == ["X4/Y22/EBR", "X50/Y22/EBR"]
+assert "blockage.blocked_0" in cells
 if arguments[arguments.index("--freq") + 1] == "91":
     print(ROUNDS, file=log, flush=True)
     time.sleep(1000)
@@ -71,7 +114,13 @@ def netlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netlist:
     told = repr("".join(ROUND.format(number + 1) for number in range(ROUNDS + 1)))
     monkeypatch.setattr("fpga.tools.tool_command", lambda tool: ["python3", "-c", FAKE.replace("ROUNDS", told)])
     monkeypatch.setattr("fpga.route.tool_version", lambda tool: "0")
-    (tmp_path / "netlist.json").write_text('{"modules": {"top": {"cells": {}}}}')
+    cells = {
+        name: {"type": kind, "attributes": {}, "connections": {"P": [bit]}}
+        for name, kind, bit in (
+            ("left", "DP16KD", 2), ("right", "DP16KD", 3), ("at_left", "LUT4", 2), ("at_right", "LUT4", 3)
+        )
+    }
+    (tmp_path / "netlist.json").write_text(json.dumps({"modules": {"top": {"cells": cells}}}))
     return Netlist(tmp_path, "top", Area(1000, 0, 0, 0, 0, 0))
 
 

@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import FrameType
 
 from golden.errors import WesnpuError
 
@@ -54,9 +57,10 @@ def run_watched(
 ) -> int:
     """Run `command` in `folder`, what it prints to PRINTED; its exit status.
 
-    look: called every LOOK_SECONDS and at the end; when it raises, `command` and what that started are killed.
+    look: called every LOOK_SECONDS and at the end; when it raises, `command` and what that started are killed, as they
+    are when this process is told to end.
     """
-    with (folder / PRINTED).open("w") as printed, subprocess.Popen(
+    with _ending_as_an_exception(), (folder / PRINTED).open("w") as printed, subprocess.Popen(
         command, cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
     ) as run:
         try:
@@ -67,6 +71,24 @@ def run_watched(
                 os.killpg(run.pid, signal.SIGKILL)
     look()
     return run.returncode
+
+
+@contextmanager
+def _ending_as_an_exception() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise SystemExit meanwhile, so that what this process has started and written is cleared."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may say what a signal does
+        yield
+        return
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _ended(run: subprocess.Popen) -> bool:
