@@ -2,6 +2,7 @@
 
 import statistics
 import sys
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from compiler.engines import engine
+from compiler.engines import ENGINES, engine
 from fpga.aims import engine_aims
 from fpga.area import Area
 from fpga.blocks import ENGINE, TOP, block_verilog
@@ -21,22 +22,34 @@ from golden.errors import WesnpuError
 PATH_SHOWN = 12  # hops of the critical path
 
 
-def measure(name: str, config_name: str, target: Device, seeds: int, progress: Progress) -> tuple[Area, list[Routed]]:
-    """The area of a block or engine, and one routed result for each seed 1..seeds."""
+@dataclass
+class Measured:
+    """What is known of a block or engine: its area, a routed result for each seed, and why there are no more."""
+
+    area: Area
+    routed: list[Routed] = field(default_factory=list)
+    failure: str = ""
+
+
+def measure(name: str, config_name: str, target: Device, seeds: int, progress: Progress) -> Measured:
+    """The area of a block or engine, and one routed result for each seed 1..seeds until one is not routed."""
     step = progress.add_task("synthesis", total=2 + seeds)
     alone, within = block_verilog(name, engine(config_name))
-    found = synthesize(alone, TOP, target).area
+    found = Measured(synthesize(alone, TOP, target).area)
     progress.advance(step)
     if not seeds:
-        return found, []
+        return found
     netlist = synthesize(within, TOP, target)
     progress.update(step, advance=1, description="place and route")
-    results = []
     aims = engine_aims(config_name, target) if name == ENGINE else ()
     for seed in range(1, seeds + 1):
-        results.append(route(netlist, target, seed, aims))
+        try:
+            found.routed.append(route(netlist, target, seed, aims))
+        except WesnpuError as error:
+            found.failure = str(error)
+            break
         progress.advance(step)
-    return found, results
+    return found
 
 
 def area_table(found: Area) -> Table:
@@ -54,7 +67,7 @@ def path_text(result: Routed) -> str:
 
 
 def main(
-    config: Annotated[str, typer.Option(help="preset, or large-85f")] = "medium",
+    config: Annotated[str, typer.Option(help=f"engine: {', '.join(ENGINES)}")] = "medium",
     target: Annotated[str, typer.Option("--device", help="25f, 45f, 85f, 85f-8 (speed grade 8) or up5k")] = "85f",
     block: Annotated[str, typer.Option(help="engine, or one of its blocks")] = ENGINE,
     seeds: Annotated[int, typer.Option(min=0, max=99, help="runs of place and route; 0: area only")] = 5,
@@ -64,16 +77,19 @@ def main(
     try:
         chosen = device(target)
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            found, results = measure(block, config, chosen, seeds, progress)
+            found = measure(block, config, chosen, seeds, progress)
     except (WesnpuError, ValueError) as error:
         sys.exit(f"make synth: {error}")
     console.print(f"{block} of {config} on {chosen.part}")
-    console.print(area_table(found))
-    if results:
-        worst = min(results, key=lambda result: result.mhz)
-        median = statistics.median(result.mhz for result in results)
-        console.print(f"{median:.1f} MHz median, {worst.mhz:.1f} worst of {seeds} seeds; slowest path of that seed:")
+    console.print(area_table(found.area))
+    if found.routed:
+        worst = min(found.routed, key=lambda result: result.mhz)
+        median = statistics.median(result.mhz for result in found.routed)
+        many = f"{len(found.routed)} seed" + "s" * (len(found.routed) > 1)
+        console.print(f"{median:.1f} MHz median, {worst.mhz:.1f} worst of {many}; slowest path of that seed:")
         console.print(path_text(worst), highlight=False)
+    if found.failure:
+        sys.exit(f"make synth: {found.failure}")
 
 
 if __name__ == "__main__":

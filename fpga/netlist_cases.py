@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from compiler.config import EngineConfig, preset
-from compiler.engines import engine
+from compiler.engines import ENGINES, engine
 from fpga.blocks import TOP, block, component_verilog, without_brackets
-from fpga.device import Device, device
+from fpga.device import DEVICES, Device, device
 from fpga.post_synthesis import OWN_FOLDER, netlist_verilog
 from fpga.wrong_tables import with_wrong_tables, wrong
 from golden.errors import WesnpuError
@@ -112,8 +112,8 @@ def cases(config: EngineConfig, target: Device) -> dict[str, Callable[[], Result
 
 
 def main(
-    config: Annotated[str, typer.Option(help="preset, or an engine of compiler/engines.py")] = "nano",
-    target: Annotated[str, typer.Option("--device", help="25f, 45f, 85f or up5k")] = "up5k",
+    config: Annotated[str, typer.Option(help=f"engine: {', '.join(ENGINES)}")] = "nano",
+    target: Annotated[str, typer.Option("--device", help=", ".join(DEVICES))] = "up5k",
 ) -> None:
     """Simulate netlists; exit code 1 when a value differs."""
     failed = False

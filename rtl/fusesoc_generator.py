@@ -21,8 +21,8 @@ targets:
   default:
     filesets: [rtl]
 """
-WRITE = "import sys, pathlib; from compiler.config import preset; from rtl.generate import generate; \
-print(generate(preset(sys.argv[1]), pathlib.Path(sys.argv[2])).name)"
+WRITE = "import sys, pathlib; from compiler.engines import engine; from rtl.generate import generate; \
+print(generate(engine(sys.argv[1]), pathlib.Path(sys.argv[2])).name)"
 
 
 def parameter(text: str, name: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 from amaranth.back import verilog
 from amaranth.lib.wiring import In
 
-from compiler.config import PRESETS, EngineConfig, preset
+from compiler.config import EngineConfig
+from compiler.engines import ENGINES, engine
 from rtl.check_verilog import hierarchy, lint
 from rtl.dual import with_products
 from rtl.top import Top, top_members
@@ -102,10 +103,10 @@ def generate(config: EngineConfig, path: Path, *, trace: bool = False) -> Path:
 def main(arguments: list[str]) -> int:
     """python -m rtl.generate [CONFIG]; 0 when the file is written and both checks are clean."""
     if len(arguments) > 1:
-        print(f"usage: make verilog [CONFIG={'|'.join(PRESETS)}]", file=sys.stderr)
+        print(f"usage: make verilog [CONFIG={'|'.join(ENGINES)}]", file=sys.stderr)
         return 2
     try:
-        config = preset(arguments[0] if arguments else DEFAULT)
+        config = engine(arguments[0] if arguments else DEFAULT)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from compiler.config import PRESETS, preset
+from compiler.config import preset
+from compiler.engines import ENGINES
 from rtl.check_verilog import WAIVERS, hierarchy, lint
 from rtl.generate import (
     MODULE,
@@ -65,9 +66,9 @@ def test_nano_is_clean(nano):
 
 @pytest.mark.long
 @pytest.mark.parametrize("trace", [False, True])
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_is_clean(name, trace, tmp_path):
-    path = generate(preset(name), tmp_path, trace=trace)
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_is_clean(name, trace, tmp_path):
+    path = generate(ENGINES[name], tmp_path, trace=trace)
     assert lint(path, MODULE) == ""
     assert hierarchy(path, MODULE) == ""
 
@@ -122,4 +123,5 @@ def test_module_names_stay_different():
 
 def test_unknown_configuration(capsys):
     assert main(["huge"]) == 2
-    assert capsys.readouterr().err == "CONFIG = 'huge' is not a preset; presets are nano, small, medium, large, micro\n"
+    names = "nano, small, medium, large, micro, large-85f, nano-up5k, small-85f"
+    assert capsys.readouterr().err == f"CONFIG = 'huge' is not an engine; engines are {names}\n"

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from compiler.bound import bound
-from compiler.config import PRESETS, EngineConfig
+from compiler.config import EngineConfig
 from compiler.cycles import RESIDUAL_WAITS, Estimate, Memory
 from compiler.cycles import estimate as predict
+from compiler.engines import ENGINES
 from compiler.program import compile_network
 from golden.errors import WesnpuError
 from golden.file import load_network
@@ -16,7 +17,7 @@ from golden.files import check_output, write_whole
 from wesnpu import console, options
 from wesnpu.report_data import Engine, LayerRun
 
-Config = Annotated[str, typer.Option(help=f"Engine preset: {', '.join(PRESETS)}.")]
+Config = Annotated[str, typer.Option(help=f"Engine: {', '.join(ENGINES)}.")]
 Mhz = Annotated[float, typer.Option(help="Clock of the engine, MHz.")]
 Bandwidth = Annotated[
     float | None, typer.Option(help="Bytes per cycle of the memory, each way.", show_default="the bus width")
@@ -37,14 +38,14 @@ def estimate(
     fuse: options.Fuse = True,
 ) -> None:
     """Predict cycles, utilization and traffic of one inference, layer by layer, without simulating."""
-    if config not in PRESETS:
-        raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(PRESETS)}")
+    if config not in ENGINES:
+        raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(ENGINES)}")
     check_mhz(mhz)
     if output is not None:
         check_output(output, network)
         if output.suffix.lower() != ".svg":
             raise WesnpuError(f"--output is {output}: its name must end with .svg")
-    engine, quantized = PRESETS[config], load_network(network)
+    engine, quantized = ENGINES[config], load_network(network)
     memory = memory_of(float(engine.bus_bytes) if bandwidth is None else bandwidth, latency, outstanding)
     found = predict(compile_network(quantized, engine, fuse=fuse), memory)
     show(found, engine, mhz)

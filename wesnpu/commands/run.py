@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 SIMULATED = "sim"
 BAUD = 1_000_000
 Port = Annotated[str, typer.Option(help=f"Serial port of the board, or '{SIMULATED}'.", show_default=False)]
-Baud = Annotated[int, typer.Option(min=1, help="Bits per second of the serial port; those of the bitstream.")]
+Baud = Annotated[
+    int, typer.Option(min=9_600, max=12_000_000, help="Bits per second of the serial port; those of the bitstream.")
+]
 Simulated = Annotated[str, typer.Option("--board", help=f"The design that --port {SIMULATED} simulates.")]
 Verify = Annotated[bool, typer.Option("--verify", help="Compare every score with the golden model's.")]
 
