@@ -82,6 +82,8 @@ def main(
         sys.exit(f"make synth: {error}")
     console.print(f"{block} of {config} on {chosen.part}")
     console.print(area_table(found.area))
+    if block == ENGINE:
+        console.print(f"{found.area.per(engine(config).macs_per_cycle):.1f} COMB per multiply-accumulate")
     if found.routed:
         worst = min(found.routed, key=lambda result: result.mhz)
         median = statistics.median(result.mhz for result in found.routed)

@@ -2,7 +2,7 @@
 
 from fpga.device import Device
 
-#: What engines too large for the engine_aims of a device are aimed at there instead; not routed to the end yet.
+#: What engines too large for the engine_aims of a device are aimed at there instead.
 SLOWER = {"large-85f": {"85f": (40,), "85f-8": (52,)}}
 
 
