@@ -21,6 +21,11 @@ REPORT, PINS, PLACED, MACROS = "report.json", "pins.lpf", "placed.json", "macros
 SPREAD = ("--placer", "static", "--router", "router2")
 #: router2 goes on until every way is as short as the frequency asked for needs it.
 UNTIL_MET = "--tmg-ripup"
+#: Settings, as nextpnr writes them into a placed design and takes them from there, of a router that does without timing
+#: and looks for ways ten tiles around a net instead of three.
+WITHOUT_TIMING = {
+    "timing_driven": f"{0:032b}", "router2/bbMargin/x": f"{10:032b}", "router2/bbMargin/y": f"{10:032b}",
+}
 ROUNDS = 60  # of router2; a design that it has not routed then has ways that stand in each other's way
 _ASSIGNMENT = Path(macros.__file__).read_text()
 
@@ -39,13 +44,14 @@ class Routed:
     used: dict[str, tuple[int, int]]
 
 
-def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = ()) -> Routed:
+def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = (), timed: bool = True) -> Routed:
     """Place and route `netlist` on `device`, aiming at device.frequency MHz; a miss is a measured result.
 
     aims: what to aim at instead for an engine on an 85F, one after the other until the router comes to an end. The
     wires of such a design are too long and lie too close otherwise: it is placed by SPREAD with every second row of
     slices free (fpga/blockage.py), twice, with its macros assigned in between (fpga/macros.py), and routed UNTIL_MET,
-    at most for ROUNDS.
+    at most for ROUNDS.  timed: whether the router looks at timing at all; without, a way may be slow, but none is
+    allowed to share its wires for being critical.
 
     WesnpuError when the design does not fit, nextpnr fails or it comes to no end with any aim.
     """
@@ -55,7 +61,10 @@ def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = (
         bels = _macro_bels(json.dumps(blocked), device, seed, aims[0])
         design = json.dumps(macros.with_macros(blocked, netlist.top, bels))
     for aim in aims or (device.frequency,):
-        folder = _routed(design, device, seed, aim, (*SPREAD, UNTIL_MET) if aims else ())
+        if timed:
+            folder = _routed(design, device, seed, aim, (*SPREAD, UNTIL_MET) if aims else ())
+        else:
+            folder = _untimed(design, device, seed, aim)
         if (report := folder / REPORT).is_file():
             return _read(json.loads(report.read_text()), seed)
     raise WesnpuError(
@@ -74,6 +83,25 @@ def _macro_bels(design: str, device: Device, seed: int, aim: int) -> dict[str, s
         placed.unlink()
 
     return json.loads((kept(make, *run.parts, _ASSIGNMENT, version("scipy")) / MACROS).read_text())
+
+
+def _untimed(design: str, device: Device, seed: int, aim: int) -> Path:
+    """As _routed, in two runs: placed by timing, then routed without it."""
+    placing = _Run(design, device, seed, aim, (*SPREAD, "--no-route", "--write", PLACED))
+    routed = ("--router", "router2", "--no-pack", "--no-place", "--report", REPORT)
+
+    def make(folder: Path) -> None:
+        placing.start(folder)
+        placed = json.loads((folder / PLACED).read_text())
+        (folder / PLACED).unlink()
+        for module in placed["modules"].values():
+            module.get("settings", {}).update(WITHOUT_TIMING)
+        try:
+            _Run(json.dumps(placed), device, seed, aim, routed).start(folder)
+        except _TooManyRounds:
+            pass
+
+    return kept(make, *placing.parts, *routed, json.dumps(WITHOUT_TIMING), f"{ROUNDS} rounds")
 
 
 def _routed(design: str, device: Device, seed: int, aim: int, manner: tuple[str, ...]) -> Path:

@@ -96,10 +96,15 @@ cells = design["modules"]["top"]["cells"]
 if "--no-route" in arguments:
     for name, x in (("left", 50), ("right", 4), ("at_left", 3), ("at_right", 49)):
         cells[name]["attributes"]["NEXTPNR_BEL"] = f"X{x}/Y22/EBR"
+    design["modules"]["top"]["settings"] = {"timing_driven": f"{1:032b}", "seed": "7"}
     json.dump(design, open(arguments[arguments.index("--write") + 1], "w"))
     sys.exit()
 assert [cells[name]["attributes"]["BEL"] for name in ("left", "right")] == ["X4/Y22/EBR", "X50/Y22/EBR"]
 assert "blockage.blocked_0" in cells
+settings = design["modules"]["top"].get("settings", {})
+assert settings.keys() == ({"timing_driven", "seed", *MARGINS} if "--no-place" in arguments else set())
+if settings:
+    assert [int(settings[name], 2) for name in (*MARGINS, "timing_driven")] == [10, 10, 0]
 if arguments[arguments.index("--freq") + 1] == "91":
     print(ROUNDS, file=log, flush=True)
     time.sleep(1000)
@@ -112,7 +117,8 @@ open("report.json", "w").write('{"fmax": {"c": {"achieved": 83.456}}, "critical_
 def netlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Netlist:
     monkeypatch.chdir(tmp_path)
     told = repr("".join(ROUND.format(number + 1) for number in range(ROUNDS + 1)))
-    monkeypatch.setattr("fpga.tools.tool_command", lambda tool: ["python3", "-c", FAKE.replace("ROUNDS", told)])
+    fake = FAKE.replace("ROUNDS", told).replace("MARGINS", "('router2/bbMargin/x', 'router2/bbMargin/y')")
+    monkeypatch.setattr("fpga.tools.tool_command", lambda tool: [sys.executable, "-c", fake])
     monkeypatch.setattr("fpga.route.tool_version", lambda tool: "0")
     cells = {
         name: {"type": kind, "attributes": {}, "connections": {"P": [bit]}}
@@ -129,6 +135,13 @@ def test_the_next_aim_is_taken_where_the_router_does_not_end(netlist: Netlist, m
     assert route(netlist, DEVICES["85f-8"], 1, (91, 82)).mhz == 83.46
     monkeypatch.setattr("fpga.tools.tool_command", lambda tool: ["false"])
     assert route(netlist, DEVICES["85f-8"], 1, (91, 82)).mhz == 83.46  # both are kept
+
+
+@pytest.mark.timeout(60)
+def test_a_router_without_timing_gets_what_was_placed(netlist: Netlist) -> None:
+    assert route(netlist, DEVICES["85f"], 1, (82,), timed=False).mhz == 83.46
+    with pytest.raises(WesnpuError, match=rf"seed 2: not routed after {ROUNDS} rounds, aiming at 91 MHz$"):
+        route(netlist, DEVICES["85f"], 2, (91,), timed=False)
 
 
 @pytest.mark.timeout(60)
