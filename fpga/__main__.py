@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from compiler.engines import ENGINES, engine
-from fpga.aims import UNTIMED, engine_aims
+from fpga.aims import DENSE, engine_aims
 from fpga.area import Area
 from fpga.blocks import ENGINE, TOP, block_verilog
 from fpga.device import Device, device
@@ -44,7 +44,7 @@ def measure(name: str, config_name: str, target: Device, seeds: int, progress: P
     aims = engine_aims(config_name, target) if name == ENGINE else ()
     for seed in range(1, seeds + 1):
         try:
-            found.routed.append(route(netlist, target, seed, aims, config_name not in UNTIMED))
+            found.routed.append(route(netlist, target, seed, aims, config_name in DENSE))
         except WesnpuError as error:
             found.failure = str(error)
             break

@@ -5,9 +5,8 @@ from fpga.device import Device
 #: What engines too large for the engine_aims of a device are aimed at there instead.
 SLOWER = {"large-85f": {"85f": (40,), "85f-8": (52,)}}
 
-#: Engines whose wires lie so close that timing keeps the router from an end: it lets the most critical ways share wires
-#: (fpga/route.py). Their placement estimates far more than they are aimed at.
-UNTIMED = {"large-85f"}
+#: Engines whose wires lie closest. They are aimed at far less than their placement is estimated at (fpga/route.py).
+DENSE = {"large-85f"}
 
 
 def engine_aims(name: str, device: Device) -> tuple[int, ...]:

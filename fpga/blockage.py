@@ -10,7 +10,8 @@ BLOCKAGE = "blockage"
 #: Rows of tiles, without those of block RAMs and multipliers (10, 22, ..), which hold no look-up tables. 51,000 places
 #: are left.
 ROWS = [row for row in range(8, 93, 2) if row % 12 != 10]
-COLUMNS = range(2, 115)
+#: Columns of the device but the last ten, which the placer fills then; a design that has no room for that needs ALL.
+COLUMNS, ALL = range(2, 115), range(2, 125)
 PLACES = [f"SLICE{part}.K{half}" for part, half in product("ABCD", (0, 1))]
 
 
@@ -23,17 +24,17 @@ def blockage_verilog() -> str:
     return "\n".join([f"module {BLOCKAGE}();", *cells, "endmodule", ""])
 
 
-def _bels() -> list[str]:
-    return [f"X{column}/Y{row}/{place}" for row, column, place in product(ROWS, COLUMNS, PLACES)]
+def _bels(columns: range = COLUMNS) -> list[str]:
+    return [f"X{column}/Y{row}/{place}" for row, column, place in product(ROWS, columns, PLACES)]
 
 
-def with_blockage(netlist: dict, top: str) -> dict:
-    """The yosys netlist with the same cells in its module `top`."""
+def with_blockage(netlist: dict, top: str, columns: range = COLUMNS) -> dict:
+    """The yosys netlist with such cells, in these columns, in its module `top`."""
     module = netlist["modules"][top]
     lut = {"hide_name": 0, "type": "LUT4", "parameters": {"INIT": "0" * 16}, "port_directions": {}, "connections": {}}
     blocked = {
         f"{BLOCKAGE}.blocked_{number}": lut | {"attributes": {"BEL": bel, "keep": f"{1:032b}"}}
-        for number, bel in enumerate(_bels())
+        for number, bel in enumerate(_bels(columns))
     }
     return netlist | {"modules": netlist["modules"] | {top: module | {"cells": module["cells"] | blocked}}}
 

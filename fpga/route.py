@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpga import macros
-from fpga.blockage import with_blockage
+from fpga.blockage import ALL, COLUMNS, with_blockage
 from fpga.cache import kept
 from fpga.device import Device
 from fpga.harness import CLOCK
@@ -44,27 +44,27 @@ class Routed:
     used: dict[str, tuple[int, int]]
 
 
-def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = (), timed: bool = True) -> Routed:
+def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = (), dense: bool = False) -> Routed:
     """Place and route `netlist` on `device`, aiming at device.frequency MHz; a miss is a measured result.
 
     aims: what to aim at instead for an engine on an 85F, one after the other until the router comes to an end. The
     wires of such a design are too long and lie too close otherwise: it is placed by SPREAD with every second row of
     slices free (fpga/blockage.py), twice, with its macros assigned in between (fpga/macros.py), and routed UNTIL_MET,
-    at most for ROUNDS.  timed: whether the router looks at timing at all; without, a way may be slow, but none is
-    allowed to share its wires for being critical.
+    at most for ROUNDS.  dense: rows are free in all columns, and the router does not look at timing: a way may be slow,
+    but none may share its wires for being critical.
 
     WesnpuError when the design does not fit, nextpnr fails or it comes to no end with any aim.
     """
     design = (netlist.folder / NETLIST).read_text()
     if aims:
-        blocked = with_blockage(json.loads(design), netlist.top)
+        blocked = with_blockage(json.loads(design), netlist.top, ALL if dense else COLUMNS)
         bels = _macro_bels(json.dumps(blocked), device, seed, aims[0])
         design = json.dumps(macros.with_macros(blocked, netlist.top, bels))
     for aim in aims or (device.frequency,):
-        if timed:
-            folder = _routed(design, device, seed, aim, (*SPREAD, UNTIL_MET) if aims else ())
-        else:
+        if dense:
             folder = _untimed(design, device, seed, aim)
+        else:
+            folder = _routed(design, device, seed, aim, (*SPREAD, UNTIL_MET) if aims else ())
         if (report := folder / REPORT).is_file():
             return _read(json.loads(report.read_text()), seed)
     raise WesnpuError(

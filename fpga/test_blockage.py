@@ -2,7 +2,7 @@
 
 import re
 
-from fpga.blockage import blockage_verilog, with_blockage, without_blockage
+from fpga.blockage import ALL, blockage_verilog, with_blockage, without_blockage
 
 
 def test_blocked_are_whole_rows_of_slices_between_those_of_block_rams_and_multipliers() -> None:
@@ -24,6 +24,9 @@ def test_a_netlist_with_the_blockage() -> None:
     assert all(cell["type"] == "LUT4" and int(cell["attributes"]["keep"], 2) for cell in added)
     assert design["modules"]["top"]["cells"] == {"one": {"type": "LUT4"}}
     assert without_blockage(blocked, "top") == {"modules": {"top": design["modules"]["top"]}}
+    everywhere = with_blockage(design, "top", ALL)["modules"]["top"]["cells"].values()
+    assert {cell["attributes"]["BEL"] for cell in everywhere if "attributes" in cell} > set(places)
+    assert len(everywhere) == 1 + 32_544 // 113 * 123
     assert blocked["modules"]["other"] == design["modules"]["other"] and blocked["creator"] == "yosys"
 
 

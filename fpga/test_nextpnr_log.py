@@ -139,9 +139,9 @@ def test_the_next_aim_is_taken_where_the_router_does_not_end(netlist: Netlist, m
 
 @pytest.mark.timeout(60)
 def test_a_router_without_timing_gets_what_was_placed(netlist: Netlist) -> None:
-    assert route(netlist, DEVICES["85f"], 1, (82,), timed=False).mhz == 83.46
+    assert route(netlist, DEVICES["85f"], 1, (82,), dense=True).mhz == 83.46
     with pytest.raises(WesnpuError, match=rf"seed 2: not routed after {ROUNDS} rounds, aiming at 91 MHz$"):
-        route(netlist, DEVICES["85f"], 2, (91,), timed=False)
+        route(netlist, DEVICES["85f"], 2, (91,), dense=True)
 
 
 @pytest.mark.timeout(60)
