@@ -56,9 +56,10 @@ class ProgramControl(wiring.Component):
                 with m.Elif(self.failed):
                     m.d.sync += [control.error.eq(self.error), control.error_command.eq(self.error_number)]
                     m.next = "DRAIN"
-                with m.Elif(stuck):
-                    m.d.sync += control.error.eq(Error.TIMEOUT)
-                    m.next = "DRAIN"
+                if not self._without_timeout:
+                    with m.Elif(stuck):
+                        m.d.sync += control.error.eq(Error.TIMEOUT)
+                        m.next = "DRAIN"
                 with m.Elif(self.ended):
                     m.next = "DRAIN"
             with m.State("DRAIN"):

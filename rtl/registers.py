@@ -67,6 +67,8 @@ class Registers(wiring.Component):
         if register.access is Access.PULSE:
             return Const(0, DATA_BITS), written
         bits = self._mask(register).bit_length()
+        if not bits:
+            return Const(0, DATA_BITS), written
         value = Signal(bits, name=f"{register.name.lower()}_value", init=register.reset)
         if register.access is Access.READ_WRITE:
             with m.If(selected):
