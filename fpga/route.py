@@ -19,6 +19,7 @@ REPORT, PINS, PLACED, MACROS = "report.json", "pins.lpf", "placed.json", "macros
 #: Placer `static` makes shorter nets than the usual `heap`; router2 weighs all nets at once, where router1 would rip up
 #: one after the other.
 SPREAD = ("--placer", "static", "--router", "router2")
+PLACING = (*SPREAD, "--no-route", "--write", PLACED)
 #: router2 goes on until every way is as short as the frequency asked for needs it.
 UNTIL_MET = "--tmg-ripup"
 #: Settings, as nextpnr writes them into a placed design and takes them from there, of a router that does without timing
@@ -74,47 +75,40 @@ def route(netlist: Netlist, device: Device, seed: int, aims: tuple[int, ...] = (
 
 def _macro_bels(design: str, device: Device, seed: int, aim: int) -> dict[str, str]:
     """Where the macros of this design should lie, by a placement of its own."""
-    run = _Run(design, device, seed, aim, (*SPREAD, "--no-route", "--write", PLACED))
+    placing = _Run(design, device, seed, aim, PLACING)
 
     def make(folder: Path) -> None:
-        run.start(folder)
-        placed = folder / PLACED
-        (folder / MACROS).write_text(json.dumps(macros.assigned(json.loads(placed.read_text()))))
-        placed.unlink()
+        (folder / MACROS).write_text(json.dumps(macros.assigned(_placed(placing, folder))))
 
-    return json.loads((kept(make, *run.parts, _ASSIGNMENT, version("scipy")) / MACROS).read_text())
+    return json.loads((kept(make, *placing.parts, _ASSIGNMENT, version("scipy")) / MACROS).read_text())
 
 
 def _untimed(design: str, device: Device, seed: int, aim: int) -> Path:
     """As _routed, in two runs: placed by timing, then routed without it."""
-    placing = _Run(design, device, seed, aim, (*SPREAD, "--no-route", "--write", PLACED))
-    routed = ("--router", "router2", "--no-pack", "--no-place", "--report", REPORT)
+    placing = _Run(design, device, seed, aim, PLACING)
+    routing = ("--router", "router2", "--no-pack", "--no-place", "--report", REPORT)
 
     def make(folder: Path) -> None:
-        placing.start(folder)
-        placed = json.loads((folder / PLACED).read_text())
-        (folder / PLACED).unlink()
+        placed = _placed(placing, folder)
         for module in placed["modules"].values():
             module.get("settings", {}).update(WITHOUT_TIMING)
-        try:
-            _Run(json.dumps(placed), device, seed, aim, routed).start(folder)
-        except _TooManyRounds:
-            pass
+        _Run(json.dumps(placed), device, seed, aim, routing).start(folder)
 
-    return kept(make, *placing.parts, *routed, json.dumps(WITHOUT_TIMING), f"{ROUNDS} rounds")
+    return kept(make, *placing.parts, *routing, json.dumps(WITHOUT_TIMING), f"{ROUNDS} rounds")
+
+
+def _placed(placing: "_Run", folder: Path) -> dict:
+    """The design as a run with PLACING leaves it."""
+    placing.start(folder)
+    placed = json.loads((folder / PLACED).read_text())
+    (folder / PLACED).unlink()
+    return placed
 
 
 def _routed(design: str, device: Device, seed: int, aim: int, manner: tuple[str, ...]) -> Path:
     """The folder with nextpnr's report, or without one where it was stopped after ROUNDS."""
     run = _Run(design, device, seed, aim, ("--report", REPORT, *manner))
-
-    def make(folder: Path) -> None:
-        try:
-            run.start(folder)
-        except _TooManyRounds:
-            pass
-
-    return kept(make, *run.parts, f"{ROUNDS} rounds")
+    return kept(run.start, *run.parts, f"{ROUNDS} rounds")
 
 
 class _Run:
@@ -129,11 +123,13 @@ class _Run:
         self.parts = (design, self._pins, *self._flags, tool_version(self._tool))
 
     def start(self, folder: Path) -> None:
-        """Run it in `folder`; _TooManyRounds after ROUNDS."""
+        """Run it in `folder`; its router is stopped after ROUNDS, without a report."""
         (folder / NETLIST).write_text(self._design)
         (folder / PINS).write_text(self._pins)
         try:
             run_tool(self._tool, ["--json", NETLIST, *self._flags], folder, lambda: _look(folder))
+        except _TooManyRounds:
+            pass
         finally:
             (folder / NETLIST).unlink()
 

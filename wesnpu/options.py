@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from compiler.config import EngineConfig
+from compiler.engines import ENGINES
 from golden.errors import WesnpuError
 from golden.preprocessing import Preprocessing
 
@@ -26,11 +28,19 @@ Std = Annotated[str | None, typer.Option(help="Divided by: one number or one per
 ValueRange = Annotated[float, typer.Option(help="Pixels are divided by it first: 1 keeps 0..255, 255 gives 0..1.")]
 ChannelOrder = Annotated[str | None, typer.Option(help="RGB, BGR or L.", show_default="by the input's channels")]
 Resize = Annotated[int | None, typer.Option(help="Resize the shorter side to this before the centre crop.")]
+Config = Annotated[str, typer.Option(help=f"Engine: {', '.join(ENGINES)}.")]
 Layout = Annotated[str | None, typer.Option(help="Input layout of the model: NCHW or NHWC.", show_default="as found")]
 
 Workers = Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on it.")]
 SCHEDULER_HELP = "Address of a dask.distributed scheduler, e.g. tcp://host:8786, that runs the integers instead."
 Scheduler = Annotated[str | None, typer.Option(help=SCHEDULER_HELP)]
+
+
+def engine_of(config: str) -> EngineConfig:
+    """The engine that --config names; WesnpuError lists all otherwise."""
+    if config not in ENGINES:
+        raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(ENGINES)}")
+    return ENGINES[config]
 
 
 def numbers(name: str, text: str) -> tuple[float, ...]:

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compiler.engines import ENGINES
-from golden.errors import WesnpuError
 from golden.file import load_network
 from quant.evaluation.evaluate import input_codes
 from wesnpu import console, options
@@ -18,7 +16,6 @@ from wesnpu.report import write_folder
 if TYPE_CHECKING:
     from sim.cosim import CosimResult
 
-Config = Annotated[str, typer.Option(help=f"Engine: {', '.join(ENGINES)}.")]
 Processes = Annotated[
     int | None, typer.Option(min=1, help="Images simulated at once, a process each.", show_default="one per core")
 ]
@@ -30,7 +27,7 @@ SHOWN = 20
 def cosim(
     network: options.NetworkFile,
     images: options.Images,
-    config: Config = "large",
+    config: options.Config = "large",
     seed: Seed = 1,
     limit: options.Limit = 1,
     latency: options.Latency = options.LATENCY,
@@ -41,8 +38,7 @@ def cosim(
     """Simulate the engine's Verilog on images and compare every tensor with golden; exit code 1 if any differs."""
     from sim.cosim import cosim as simulate  # needs the simulation packages, which the other commands do not
 
-    if config not in ENGINES:
-        raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(ENGINES)}")
+    engine = options.engine_of(config)
     quantized = load_network(network)
     pictures = read_pictures(images, preprocessing_of(quantized, network), limit=limit)
     codes = input_codes(quantized, next(iter(pictures.images.batches(len(pictures.images)))))
@@ -50,12 +46,12 @@ def cosim(
         result = simulate(
             quantized, codes, config, seed, processes=processes, progress=update, fuse=fuse, latency=latency
         )
-    show(result, ENGINES[config].macs_per_cycle)
+    show(result, engine.macs_per_cycle)
     if report is not None:
         command = f"wesnpu cosim {network} --images {images} --config {config} --seed {seed} --latency {latency}"
         command += "" if limit is None else f" --limit {limit}"
         command += "" if fuse else " --no-fuse"
-        data = report_of(quantized, result, ENGINES[config], command=command, images=len(codes), seed=seed)
+        data = report_of(quantized, result, engine, command=command, images=len(codes), seed=seed)
         console.say(f"report: {write_folder(data, report)}")
     if result.mismatches:
         raise typer.Exit(1)

@@ -9,7 +9,6 @@ from compiler.bound import bound
 from compiler.config import EngineConfig
 from compiler.cycles import RESIDUAL_WAITS, Estimate, Memory
 from compiler.cycles import estimate as predict
-from compiler.engines import ENGINES
 from compiler.program import compile_network
 from golden.errors import WesnpuError
 from golden.file import load_network
@@ -17,7 +16,6 @@ from golden.files import check_output, write_whole
 from wesnpu import console, options
 from wesnpu.report_data import Engine, LayerRun
 
-Config = Annotated[str, typer.Option(help=f"Engine: {', '.join(ENGINES)}.")]
 Mhz = Annotated[float, typer.Option(help="Clock of the engine, MHz.")]
 Bandwidth = Annotated[
     float | None, typer.Option(help="Bytes per cycle of the memory, each way.", show_default="the bus width")
@@ -29,7 +27,7 @@ Plot = Annotated[Path | None, typer.Option("--output", "-o", help="Roofline plot
 
 def estimate(
     network: options.NetworkFile,
-    config: Config = "large",
+    config: options.Config = "large",
     mhz: Mhz = 100.0,
     bandwidth: Bandwidth = None,
     latency: options.Latency = options.LATENCY,
@@ -38,14 +36,13 @@ def estimate(
     fuse: options.Fuse = True,
 ) -> None:
     """Predict cycles, utilization and traffic of one inference, layer by layer, without simulating."""
-    if config not in ENGINES:
-        raise WesnpuError(f"--config is {config!r}: must be one of {', '.join(ENGINES)}")
+    engine = options.engine_of(config)
     check_mhz(mhz)
     if output is not None:
         check_output(output, network)
         if output.suffix.lower() != ".svg":
             raise WesnpuError(f"--output is {output}: its name must end with .svg")
-    engine, quantized = ENGINES[config], load_network(network)
+    quantized = load_network(network)
     memory = memory_of(float(engine.bus_bytes) if bandwidth is None else bandwidth, latency, outstanding)
     found = predict(compile_network(quantized, engine, fuse=fuse), memory)
     show(found, engine, mhz)
